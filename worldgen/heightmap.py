@@ -1,0 +1,56 @@
+"""A height field in metres, with its place in the world and a mask of cells without data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.errors import InputError
+from worldgen.grid import Grid
+
+
+@dataclass(frozen=True)
+class Heightmap:
+    """Elevation on a grid.
+
+    Attributes
+    ----------
+    elevation : (H, W) float32, metres, row 0 is north.
+    grid : the grid of its vertices; ``grid.shape == elevation.shape``.
+    nodata : (H, W) bool, True where the source had no value and elevation was filled in.
+    """
+
+    elevation: NDArray[np.float32]
+    grid: Grid
+    nodata: NDArray[np.bool_] = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        elevation = np.ascontiguousarray(self.elevation, dtype=np.float32)
+        if elevation.shape != self.grid.shape:
+            raise InputError(f"elevation has shape {elevation.shape}, its grid says {self.grid.shape}")
+        if not np.isfinite(elevation).all():
+            raise InputError(
+                f"elevation must be finite; found {int((~np.isfinite(elevation)).sum())} cells that are not. "
+                "Mark them as nodata and fill them first"
+            )
+        nodata = np.zeros(elevation.shape, bool) if self.nodata is None else np.asarray(self.nodata, bool)
+        if nodata.shape != elevation.shape:
+            raise InputError(f"nodata has shape {nodata.shape}, elevation has {elevation.shape}")
+        object.__setattr__(self, "elevation", elevation)
+        object.__setattr__(self, "nodata", nodata)
+
+    @property
+    def minimum(self) -> float:
+        """Lowest elevation in metres."""
+        return float(self.elevation.min())
+
+    @property
+    def maximum(self) -> float:
+        """Highest elevation in metres."""
+        return float(self.elevation.max())
+
+    def with_elevation(self, elevation: NDArray[np.float32]) -> Heightmap:
+        """Return the same map with other elevations."""
+        return Heightmap(elevation, self.grid, self.nodata)
