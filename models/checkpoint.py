@@ -1,7 +1,7 @@
 """Weights on disk: one ``NAME.safetensors`` beside one ``NAME.json``; never pickle.
 
-The JSON holds what is needed to build the net (``config``), how it was trained (``training``), and the SHA-256
-of the safetensors file. Loading checks the hash and each tensor's name and shape.
+The JSON holds what is needed to build the net (``config``), how it was trained (``training``), and the
+SHA-256 of the safetensors file. Loading checks the hash and each tensor's name and shape.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def read_record(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{sidecar} is not a worldgen weight record: {error}") from error
     found = file_hash(path)
     if found != expected:
-        raise WeightsError(f"{path} is damaged or was replaced: SHA-256 is {found}, its record says {expected}")
+        raise WeightsError(
+            f"{path} is damaged or was replaced: SHA-256 is {found}, its record says {expected}"
+        )
     return record
 
 
@@ -91,6 +93,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.shape != state[name].shape:
             raise WeightsError(
-                f"{path}: tensor '{name}' has shape {tuple(tensor.shape)}, the net wants {tuple(state[name].shape)}"
+                f"{path}: tensor '{name}' has shape {tuple(tensor.shape)}, "
+                f"the net wants {tuple(state[name].shape)}"
             )
     net.load_state_dict(tensors)

@@ -55,12 +55,12 @@ class Grid:
     @property
     def x(self) -> NDArray[np.float64]:
         """(columns,) x of each column in metres."""
-        return self.origin[0] + np.arange(self.shape[1]) * self.spacing
+        return self.origin[0] + np.arange(self.shape[1], dtype=np.float64) * self.spacing
 
     @property
     def z(self) -> NDArray[np.float64]:
         """(rows,) z of each row in metres; row 0 is north, the smallest z."""
-        return self.origin[1] + np.arange(self.shape[0]) * self.spacing
+        return self.origin[1] + np.arange(self.shape[0], dtype=np.float64) * self.spacing
 
     def to_cells(
         self, x: NDArray[np.float64], z: NDArray[np.float64]

@@ -24,7 +24,7 @@ class Heightmap:
 
     elevation: NDArray[np.float32]
     grid: Grid
-    nodata: NDArray[np.bool_] = field(default=None)  # type: ignore[assignment]
+    nodata: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
 
     def __post_init__(self) -> None:
         elevation = np.ascontiguousarray(self.elevation, dtype=np.float32)
@@ -35,7 +35,7 @@ class Heightmap:
                 f"elevation must be finite; found {int((~np.isfinite(elevation)).sum())} cells that are not. "
                 "Mark them as nodata and fill them first"
             )
-        nodata = np.zeros(elevation.shape, bool) if self.nodata is None else np.asarray(self.nodata, bool)
+        nodata = np.asarray(self.nodata, bool) if self.nodata.size else np.zeros(elevation.shape, bool)
         if nodata.shape != elevation.shape:
             raise InputError(f"nodata has shape {nodata.shape}, elevation has {elevation.shape}")
         object.__setattr__(self, "elevation", elevation)
