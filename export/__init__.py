@@ -1,1 +1,52 @@
-"""Writers: one file format a module; they know the scene and no net."""
+"""Writers: one file format a module; they know the scene and no net.
+
+>>> export_scene(scene, Path("out/alpine.glb"))               # doctest: +SKIP
+[PosixPath('out/alpine.glb')]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from worldgen.errors import ExportError, nearest
+from worldgen.export.gltf import write_glb, write_gltf
+from worldgen.export.options import ExportOptions
+from worldgen.scene import Scene
+
+__all__ = [
+    "EXPORTERS",
+    "ExportOptions",
+    "Writer",
+    "export_scene",
+    "write_glb",
+    "write_gltf",
+    "writer_for",
+]
+
+Writer = Callable[[Scene, Path, ExportOptions], list[Path]]
+
+EXPORTERS: dict[str, Writer] = {
+    ".glb": write_glb,
+    ".gltf": write_gltf,
+}
+
+
+def writer_for(path: Path) -> Writer:
+    """Return the writer for a file's suffix, whatever its case.
+
+    Raises
+    ------
+    ExportError : no writer has this suffix; the message lists those that there are.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in EXPORTERS:
+        raise ExportError(
+            f"cannot write '{path.name}': unknown suffix '{suffix}'; {nearest(suffix, EXPORTERS)}"
+        )
+    return EXPORTERS[suffix]
+
+
+def export_scene(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
+    """Write a scene in the format that the path's suffix names and return the files written."""
+    return writer_for(path)(scene, path, options or ExportOptions())

@@ -1,0 +1,295 @@
+"""glTF 2.0: one ``.glb``, or ``.gltf`` with one ``.bin`` and a ``textures`` folder.
+
+Plain core glTF that opens anywhere: PNG and JPEG, instances as nodes that share a mesh, no extension that a
+client must have. Only the sun uses one, KHR_lights_punctual, and clients may ignore it.
+
+Our own writer instead of pygltflib: 64 chunks and 25,000 instances take 0.6 s and no copy of the vertices,
+because arrays go to the file as they are, and nodes are plain dictionaries.
+
+Source: Khronos, glTF 2.0 specification; KHR_lights_punctual.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen import __version__
+from worldgen.errors import ExportError
+from worldgen.export.files import FileSet
+from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
+from worldgen.export.gltf_materials import MaterialTable
+from worldgen.export.images import EncodedImage, encode_images
+from worldgen.export.options import ExportOptions
+from worldgen.export.tangents import derive_tangents
+from worldgen.mesh import Mesh, Model
+from worldgen.scene import DirectionalLight, Instances, Node, Scene
+
+SIZE_LIMIT = 2**32 - 1  # a GLB's length fields are uint32
+
+
+def write_glb(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
+    """Write a scene as one binary file and return its path in a list.
+
+    Raises
+    ------
+    ExportError : the file would pass 4 GiB, a value is not finite, or the file cannot be written.
+    """
+    document = _Document(scene, options or ExportOptions())
+    document.check_size()
+    for image, encoded in zip(document.image_objects, document.encode_images(), strict=True):
+        image.update(bufferView=document.binary.image(encoded.data), mimeType=encoded.mime_type)
+    text = document.json(uri=None)
+    text += b" " * padding(len(text))
+    length = 12 + 8 + len(text) + (8 + document.binary.length if document.binary.length else 0)
+    document.check_size(length)
+    with FileSet() as files, files.open(path) as stream:
+        stream.write(struct.pack("<4sII", b"glTF", 2, length))
+        stream.write(struct.pack("<I4s", len(text), b"JSON"))
+        stream.write(text)
+        if document.binary.length:
+            stream.write(struct.pack("<I4s", document.binary.length, b"BIN\0"))
+            document.binary.write(stream)
+    return files.paths
+
+
+def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
+    """Write a scene as ``NAME.gltf``, ``NAME.bin`` and ``textures/NAME_*``; return all paths, ``.gltf`` last.
+
+    Texture names begin with the document's name, so that two worlds can share a folder.
+
+    Raises
+    ------
+    ExportError : as for `write_glb`.
+    """
+    document = _Document(scene, options or ExportOptions())
+    document.check_size()
+    binary_path = path.with_suffix(".bin")
+    with FileSet() as files:
+        for image, encoded in zip(document.image_objects, document.encode_images(), strict=True):
+            file = f"textures/{path.stem}_{encoded.name}{encoded.suffix}"
+            files.write(path.parent / file, encoded.data)
+            image["uri"] = quote(file)
+        if document.binary.length:
+            with files.open(binary_path) as stream:
+                document.binary.write(stream)
+        files.write(path, document.json(uri=quote(binary_path.name)))
+    return files.paths
+
+
+class _Document:
+    """The JSON half of a file: nodes, meshes, lights, and the tables that they refer to."""
+
+    def __init__(self, scene: Scene, options: ExportOptions) -> None:
+        self.options = options
+        self.binary = BinaryLayout()
+        self.materials = MaterialTable()
+        self._nodes: list[dict[str, Any]] = []
+        self._meshes: list[dict[str, Any]] = []
+        self._lights: list[dict[str, Any]] = []
+        self._mesh_of_model: dict[int, int | None] = {}
+        self._scene = _compact(
+            name=scene.name,
+            nodes=[index for node in scene.nodes for index in self._add_node(node)],
+            extras=scene.extras,
+        )
+        self.image_objects: list[dict[str, Any]] = [{"name": image.name} for image in self.materials.images]
+
+    def encode_images(self) -> list[EncodedImage]:
+        """Encode the images of all materials, in the order of ``image_objects``."""
+        return encode_images(self.materials.images, self.options)
+
+    def check_size(self, length: int = 0) -> None:
+        """Refuse a file that the format cannot hold; cheap, for planning takes no memory."""
+        length = max(length, self.binary.length)
+        if length > SIZE_LIMIT:
+            raise ExportError(
+                f"the world would take {length / 2**30:.2f} GiB, and glTF ends at 4 GiB: "
+                "use fewer vertices or objects, or export the world in tiles"
+            )
+
+    def json(self, uri: str | None) -> bytes:
+        """Return the document as UTF-8 JSON.
+
+        Raises
+        ------
+        ExportError : extras or a transform hold a value that JSON lacks.
+        """
+        buffer = _compact(byteLength=self.binary.length, uri=uri)
+        document = _compact(
+            asset={"version": "2.0", "generator": f"worldgen {__version__}"},
+            extensionsUsed=["KHR_lights_punctual"] if self._lights else None,
+            extensions={"KHR_lights_punctual": {"lights": self._lights}} if self._lights else None,
+            scene=0,
+            scenes=[self._scene],
+            nodes=self._nodes,
+            meshes=self._meshes,
+            materials=self.materials.materials,
+            textures=self.materials.textures,
+            samplers=self.materials.samplers,
+            images=self.image_objects,
+            accessors=self.binary.accessors,
+            bufferViews=self.binary.views,
+            buffers=[buffer] if self.binary.length else None,
+        )
+        try:
+            text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError) as error:
+            raise ExportError(f"a name, extra or transform of the scene is not JSON: {error}") from error
+        return text.encode("utf-8")
+
+    def _add_node(self, node: Node) -> list[int]:
+        """Add a node and what is below it; return its index, in a list that is empty for an empty node."""
+        entry: dict[str, Any] = {"name": node.name}
+        index = len(self._nodes)
+        self._nodes.append(entry)
+        children: list[int] = []
+        if node.instances is not None:
+            children += self._add_instances(node.name, node.instances)
+        for child in node.children:
+            children += self._add_node(child)
+        mesh = self._add_model(node.model) if node.model is not None else None
+        light: dict[str, Any] = {}
+        if node.light is not None:
+            light = self._add_light(node.light)
+            if children or mesh is not None:  # the light's rotation must not turn what else the node holds
+                children.append(len(self._nodes))
+                self._nodes.append({"name": node.light.name, **light})
+                light = {}
+        x, y, z = (float(value) for value in node.translation)
+        entry.update(
+            _compact(
+                translation=[x, y, z] if (x, y, z) != (0.0, 0.0, 0.0) else None,
+                mesh=mesh,
+                children=children,
+                extras=node.extras,
+            ),
+            **light,
+        )
+        if len(entry) == 1:  # clients warn about a node that holds nothing
+            self._nodes.pop()
+            return []
+        return [index]
+
+    def _add_model(self, model: Model) -> int | None:
+        """Return the mesh of a model, added when it is new; None when it has no triangle."""
+        if id(model) not in self._mesh_of_model:
+            primitives = [self._primitive(part, model.name) for part in model.primitives if part.triangles]
+            if primitives:
+                self._meshes.append({"name": model.name, "primitives": primitives})
+            self._mesh_of_model[id(model)] = len(self._meshes) - 1 if primitives else None
+        return self._mesh_of_model[id(model)]
+
+    def _primitive(self, mesh: Mesh, name: str) -> dict[str, Any]:
+        check_vertices(mesh.positions, mesh.normals, mesh.tangents, name)
+        material = mesh.material
+        attributes = {
+            "POSITION": self.binary.vertices(mesh.positions, "VEC3", bounds=True),
+            "NORMAL": self.binary.vertices(mesh.normals, "VEC3"),
+        }
+        # Attributes that no texture uses would only cost memory, and the validator reports them.
+        if material.normal is not None:
+            tangents = mesh.tangents
+            if tangents is None:
+                tangents = derive_tangents(mesh.positions, mesh.normals, mesh.texcoords, mesh.indices)
+            attributes["TANGENT"] = self.binary.vertices(tangents, "VEC4")
+        if any(image is not None for image in (material.base_color, material.normal, material.orm)):
+            attributes["TEXCOORD_0"] = self.binary.vertices(mesh.texcoords, "VEC2")
+        return {
+            "attributes": attributes,
+            "indices": self.binary.indices(mesh.indices, len(mesh.positions)),
+            "material": self.materials.add(material),
+        }
+
+    def _add_instances(self, name: str, instances: Instances) -> list[int]:
+        mesh = self._add_model(instances.model) if len(instances) else None
+        if mesh is None:
+            return []
+        first = len(self._nodes)
+        self._nodes += _placements(name, mesh, instances)
+        return list(range(first, len(self._nodes)))
+
+    def _add_light(self, light: DirectionalLight) -> dict[str, Any]:
+        """Add a light and return what its node needs: the rotation and the extension."""
+        color = [float(value) for value in light.color]
+        self._lights.append(
+            _compact(
+                name=light.name,
+                type="directional",
+                color=color if color != [1.0, 1.0, 1.0] else None,
+                intensity=float(light.illuminance) * self.options.light_scale,
+                extras={"illuminance_lux": float(light.illuminance)},
+            )
+        )
+        rotation = light_rotation(light.direction)
+        return _compact(
+            rotation=rotation if rotation != [0.0, 0.0, 0.0, 1.0] else None,
+            extensions={"KHR_lights_punctual": {"light": len(self._lights) - 1}},
+        )
+
+
+def light_rotation(direction: tuple[float, float, float]) -> list[float]:
+    """Return the quaternion (x, y, z, w) that turns -Z, along which a glTF light shines, to a direction.
+
+    Raises
+    ------
+    ExportError : the direction has no length.
+    """
+    vector = np.asarray(direction, np.float64)
+    length = np.linalg.norm(vector)
+    if not (np.isfinite(length) and length > 0):
+        raise ExportError(f"a light needs a direction of finite length; found {direction}")
+    x, y, z = vector / length
+    if z > 1 - 1e-12:  # straight back: any half turn about an axis across
+        return [0.0, 1.0, 0.0, 0.0]
+    quaternion = np.array([y, -x, 0.0, 1 - z])
+    rounded: list[float] = _rounded(quaternion / np.linalg.norm(quaternion), 7)
+    return rounded
+
+
+def _placements(name: str, mesh: int, instances: Instances) -> list[dict[str, Any]]:
+    """Return one node for each instance.
+
+    Translations are rounded to 0.01 mm, rotations and scales to 7 digits: float32 holds no more, and shorter
+    numbers make the JSON a third smaller.
+    """
+    quaternions = instances.rotations.astype(np.float64)
+    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
+    wrong = ~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0.5))
+    wrong |= ~np.isfinite(instances.translations).all(axis=1)
+    wrong |= ~(np.isfinite(instances.scales) & (instances.scales > 0))
+    if wrong.any():
+        raise ExportError(
+            f"'{name}' has {int(wrong.sum())} instances whose translation is not finite, whose rotation is "
+            "not a unit quaternion, or whose scale is not above 0"
+        )
+    translations = _rounded(instances.translations.astype(np.float64), 5)
+    rotations = _rounded(quaternions / lengths, 7)
+    scales = _rounded(instances.scales.astype(np.float64), 7)
+    nodes = []
+    for number, (translation, rotation, scale) in enumerate(
+        zip(translations, rotations, scales, strict=True)
+    ):
+        node: dict[str, Any] = {"name": f"{name}_{number}", "mesh": mesh, "translation": translation}
+        if rotation[:3] != [0.0, 0.0, 0.0]:
+            node["rotation"] = rotation
+        if scale != 1.0:
+            node["scale"] = [scale, scale, scale]
+        nodes.append(node)
+    return nodes
+
+
+def _rounded(array: NDArray[np.float64], decimals: int) -> Any:
+    """Round to nested lists; adding 0 turns -0.0, which would print a sign, into 0.0."""
+    return (np.round(array, decimals) + 0.0).tolist()
+
+
+def _compact(**entries: Any) -> dict[str, Any]:
+    """Return the entries whose value says something: glTF forbids empty lists and objects."""
+    return {key: value for key, value in entries.items() if value not in (None, [], {}, "")}
