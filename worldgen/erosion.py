@@ -20,6 +20,10 @@ Elevation = NDArray[np.floating[Any]]
 Edges = Literal["free", "fixed"]
 
 
+# How many cells the land is taken to slope on beyond a free edge, which bounds what a step can cut there.
+BEYOND = 8.0
+
+
 @kernel
 def _incise(
     surface: FloatArray,
@@ -50,8 +54,9 @@ def _incise(
                     pull = speed[cell] * shares[side] / flow.DISTANCE[side]
                     height += pull * lowered[cell + offsets[side]]
                     weight += pull
-            pull = speed[cell] * shares[8]
-            height += pull * (surface[cell] - drop[cell])
+            # The ground outside falls on for so many cells: a receiver one cell away would hold the edge up.
+            pull = speed[cell] * shares[8] / BEYOND
+            height += pull * (surface[cell] - BEYOND * drop[cell])
             height /= weight + pull
         lowered[cell] = height
     return lowered
@@ -77,6 +82,16 @@ def stream_power(
 
     Implicit in time and stable at any step; a longer step only lets knickpoints run further at once.
 
+    Two recipes that were tuned by eye on hillshades:
+
+    * To grow ranges 1 to 2 km high on a coarse grid (193² at 62.5 m takes about a second): start from noise of a
+      few metres, uplift 0 to 1.6e-3 from smooth noise (plains where it is about 0), erodibility 1.4e-5,
+      diffusivity 0.03, time_step 2e4, 120 steps, edges "fixed". Then cut off a margin of a sixth, so that the
+      border crosses the land. Relief goes with uplift / erodibility.
+    * To carve gullies into a finished map at 2 to 8 m: add roughness of a few metres (2 octaves below 200 m;
+      water needs something to gather in), erodibility 1.4e-5, diffusivity 0.002, time_step 2e4, 3 or 4 steps,
+      edges "free"; then `thermal` with a talus slope of 0.75. Steps of 5e3 give soft, 5e4 deep gullies.
+
     Parameters
     ----------
     elevation : (H, W) float, metres, row 0 is north.
@@ -90,7 +105,8 @@ def stream_power(
     rainfall : weight of each cell's area, number or (H, W).
     deposition : in [0, 1], how much of each lake's depth a step fills with sediment.
     sea_level : metres; the sea's bed is neither cut nor filled, rivers end at this level.
-    base_level : metres; rivers that leave the map cut no deeper. None for the lowest given elevation.
+    base_level : metres; rivers that leave the map cut no deeper, nor below the sea. None for the lowest given
+        elevation.
     edges : "free" lets the slope inside go on beyond the edge, for a window cut out of a landscape; "fixed"
         holds the edge's elevation, for land that rises out of a plain or sea.
 
@@ -119,11 +135,12 @@ def stream_power(
         speed_factor[border] = 0.0
         rise[border] = 0.0
     floor = float(ground.min()) if base_level is None else base_level
+    floor = floor if sea_level is None else max(floor, sea_level)
     width = shape[1] + 2
     for _ in range(steps):
         sea = np.zeros(shape, bool) if sea_level is None else sea_mask(ground, sea_level)
         surface = water_surface(ground, spacing, sea, sea_level)
-        drop = np.minimum(exit_drop(surface, sea), np.maximum(surface - floor, 0.0))
+        drop = np.minimum(exit_drop(surface, sea), np.maximum(surface - floor, 0.0) / BEYOND)
         order = flow.receivers_first(surface, width)
         discharge = flow.frame(water, 0.0)
         flow.accumulate(surface, drop, order, width, FLOW_EXPONENT, discharge)
@@ -147,18 +164,22 @@ def _slide(height: FloatArray, talus: FloatArray, width: int, rate: float) -> Fl
     rows = height.size // width
     moved = height.copy()
     for row in range(1, rows - 1):
-        for cell in range(row * width + 1, row * width + width - 1):
-            gain = 0.0
-            for side in range(8):
-                neighbour = cell + offsets[side]
-                difference = height[neighbour] - height[cell]
-                stable = 0.5 * (talus[cell] + talus[neighbour]) * flow.DISTANCE[side]
-                share = rate / 6.0 if flow.DISTANCE[side] == 1.0 else rate / 12.0
-                if difference > stable:
-                    gain += share * (difference - stable)
-                elif difference < -stable:
-                    gain += share * (difference + stable)
-            moved[cell] = height[cell] + gain
+        first = row * width + 1
+        count = width - 2
+        for side in range(8):  # outside the loop over cells, so that the compiler can vectorise that one
+            distance = flow.DISTANCE[side]
+            share = rate / 6.0 if distance == 1.0 else rate / 12.0
+            half = 0.5 * distance
+            beside = first + offsets[side]
+            here, there = height[first : first + count], height[beside : beside + count]
+            rest, other_rest = talus[first : first + count], talus[beside : beside + count]
+            result = moved[first : first + count]
+            for column in range(count):
+                difference = there[column] - here[column]
+                stable = half * (rest[column] + other_rest[column])
+                gain = difference - stable
+                loss = difference + stable
+                result[column] += share * ((gain if gain > 0.0 else 0.0) + (loss if loss < 0.0 else 0.0))
     return moved
 
 

@@ -23,6 +23,9 @@ FILL_SLOPE = 1e-5
 # square root where any other power costs three times the time of the whole step.
 FLOW_EXPONENT = 1.5
 
+# How many cells from the edge inwards tell the slope on which water leaves the map.
+EXIT_CELLS = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Hydrology:
@@ -117,19 +120,24 @@ def water_surface(
 def exit_drop(surface: FloatArray, sea: BoolArray) -> FloatArray:
     """Return, framed and flat, by how many metres the ground beyond the map's edge is taken to lie lower.
 
-    The slope from the neighbour inside goes on outside: what runs down towards the edge leaves the map, and
-    what runs inwards stays. So the border cuts the land as a picture's frame does, instead of being a rim.
+    The slope inside goes on outside: what runs down towards the edge leaves the map, and what runs inwards
+    stays. So the border cuts the land as a picture's frame does, instead of being a rim. The slope is that of
+    the last few cells, as one cell's is mostly noise.
     """
-    shape = sea.shape
-    inside = surface.reshape(shape[0] + 2, shape[1] + 2)[1:-1, 1:-1]
-    drop = np.zeros(shape)
-    drop[0] = inside[1] - inside[0]
-    drop[-1] = inside[-2] - inside[-1]
-    drop[:, 0] = inside[:, 1] - inside[:, 0]
-    drop[:, -1] = inside[:, -2] - inside[:, -1]
-    for row, inner_row in ((0, 1), (-1, -2)):
-        for column, inner_column in ((0, 1), (-1, -2)):
-            drop[row, column] = (inside[inner_row, inner_column] - inside[row, column]) / 2.0**0.5
+    rows, columns = sea.shape
+    inside = surface.reshape(rows + 2, columns + 2)[1:-1, 1:-1]
+    down = min(EXIT_CELLS, rows - 1)
+    across = min(EXIT_CELLS, columns - 1)
+    drop = np.zeros(sea.shape)
+    drop[0] = (inside[down] - inside[0]) / down
+    drop[-1] = (inside[-1 - down] - inside[-1]) / down
+    drop[:, 0] = (inside[:, across] - inside[:, 0]) / across
+    drop[:, -1] = (inside[:, -1 - across] - inside[:, -1]) / across
+    diagonal = min(down, across)
+    for row, inner_row in ((0, diagonal), (-1, -1 - diagonal)):
+        for column, inner_column in ((0, diagonal), (-1, -1 - diagonal)):
+            rise = inside[inner_row, inner_column] - inside[row, column]
+            drop[row, column] = rise / (diagonal * 2.0**0.5)
     return flow.frame(np.where(sea, 0.0, np.maximum(drop, 0.0)), 0.0)
 
 

@@ -1,0 +1,174 @@
+"""Water: fills drain, nothing is lost, and no direction is preferred."""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from worldgen import flow
+from worldgen.errors import InputError
+from worldgen.hydrology import FILL_SLOPE, FLOW_EXPONENT, exit_drop, route, sea_mask
+
+NEIGHBOURS = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)]
+
+
+def rough(shape: tuple[int, int], seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).uniform(0, 50, shape)
+
+
+def neighbours(shape: tuple[int, int], row: int, column: int) -> list[tuple[int, int]]:
+    return [
+        (row + r, column + c) for r, c in NEIGHBOURS if 0 <= row + r < shape[0] and 0 <= column + c < shape[1]
+    ]
+
+
+def reference_fill(ground: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Priority-flood with Python's own heap and without epsilon."""
+    rows, columns = ground.shape
+    filled = np.full(ground.shape, np.inf)
+    heap = []
+    for row in range(rows):
+        for column in range(columns):
+            if row in (0, rows - 1) or column in (0, columns - 1):
+                filled[row, column] = ground[row, column]
+                heapq.heappush(heap, (ground[row, column], row, column))
+    while heap:
+        level, row, column = heapq.heappop(heap)
+        for r, c in neighbours(ground.shape, row, column):
+            if np.isinf(filled[r, c]):
+                filled[r, c] = max(level, ground[r, c])
+                heapq.heappush(heap, (filled[r, c], r, c))
+    return filled
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 9), (9, 2), (7, 12), (31, 40)])
+def test_fill_equals_the_reference_and_drains(shape: tuple[int, int]) -> None:
+    ground = rough(shape)
+    filled = route(ground, 10.0).filled
+    slack = FILL_SLOPE * 10.0 * ground.size
+    assert (filled >= ground).all()
+    np.testing.assert_allclose(filled, reference_fill(ground), atol=slack)
+    for row in range(1, shape[0] - 1):
+        for column in range(1, shape[1] - 1):
+            assert min(filled[n] for n in neighbours(shape, row, column)) < filled[row, column]
+
+
+@pytest.mark.parametrize("method", ["multiple", "steepest"])
+def test_accumulation_equals_a_linear_solve(method: str) -> None:
+    """Accumulation solves a = area + sharesᵀ a; built here from the published formula, cell by cell."""
+    shape = (8, 9)
+    ground = rough(shape, 3)
+    result = route(ground, 5.0, method=method)  # type: ignore[arg-type]
+    surface = result.filled
+    drop = flow.unframe(exit_drop(flow.frame(surface, np.inf), np.zeros(shape, bool)), shape)
+    matrix = np.eye(surface.size)
+    for row in range(shape[0]):
+        for column in range(shape[1]):
+            cell = row * shape[1] + column
+            weights = {-1: drop[row, column] ** FLOW_EXPONENT * 0.5} if drop[row, column] > 0 else {}
+            slopes = {-1: drop[row, column]} if drop[row, column] > 0 else {}
+            for r, c in neighbours(shape, row, column):
+                diagonal = r != row and c != column
+                slope = (surface[row, column] - surface[r, c]) / (2**0.5 if diagonal else 1)
+                if slope > 0:
+                    slopes[r * shape[1] + c] = slope
+                    weights[r * shape[1] + c] = slope**FLOW_EXPONENT * (0.125**0.5 if diagonal else 0.5)
+            if method == "steepest" and slopes:
+                weights = {max(slopes, key=lambda key: slopes[key]): 1.0}
+            for receiver, weight in weights.items():
+                if receiver >= 0:
+                    matrix[receiver, cell] -= weight / sum(weights.values())
+    expected = np.linalg.solve(matrix, np.full(surface.size, 25.0)).reshape(shape)
+    np.testing.assert_allclose(result.accumulation, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("sea_level", [None, 10.0, 1000.0])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 30), (33, 20)])
+def test_all_water_ends_somewhere(shape: tuple[int, int], sea_level: float | None) -> None:
+    result = route(rough(shape), 3.0, sea_level=sea_level)
+    assert result.outflow.sum() == pytest.approx(9.0 * shape[0] * shape[1], rel=1e-12)
+    assert result.accumulation.min() >= 9.0
+
+
+def test_flat_ground_drains_without_lakes() -> None:
+    result = route(np.zeros((20, 30)), 10.0)
+    assert result.lake_depth.max() < 0.01
+    assert not result.lakes().any()
+    assert result.outflow.sum() == pytest.approx(20 * 30 * 100.0)
+
+
+def test_a_plane_sends_its_water_straight_down() -> None:
+    """On a tilted plane each column is a strip of its own, so the area grows by one cell a row."""
+    ground = np.repeat(np.arange(10.0)[::-1, None], 8, axis=1)
+    area = route(ground, 2.0, method="steepest").accumulation
+    np.testing.assert_allclose(area, np.repeat(np.arange(1, 11)[:, None] * 4.0, 8, axis=1))
+
+
+def test_a_lake_is_as_deep_as_its_outlet() -> None:
+    ground = np.full((9, 9), 10.0)
+    ground[3:6, 3:6] = 2.0
+    ground[4, 6:] = 7.0  # the outlet, east
+    result = route(ground, 10.0)
+    np.testing.assert_allclose(result.lake_depth[3:6, 3:6], 5.0, atol=0.01)
+    assert result.lakes().sum() == 9
+    assert result.outflow[4, 8] > 0.3 * result.outflow.sum()
+
+
+def test_the_sea_comes_in_over_the_edge_only() -> None:
+    ground = np.full((7, 7), 5.0)
+    ground[0:3, 3] = -1.0  # an inlet in the north
+    ground[5, 1] = -1.0  # lowland that the sea cannot reach
+    sea = sea_mask(ground, 0.0)
+    assert sea.sum() == 3
+    assert sea[0:3, 3].all()
+    assert sea_mask(ground, 0.0, connected=False).sum() == 4
+    result = route(ground, 1.0, sea_level=0.0)
+    assert (result.filled[sea] == 0.0).all()
+    assert result.lake_depth[5, 1] == pytest.approx(6.0, abs=0.01)
+    assert (result.lake_depth[sea] == 0).all()
+    assert not (result.rivers(0.0) & sea).any()
+
+
+def test_flow_follows_a_turn_of_the_map() -> None:
+    rows, columns = np.mgrid[0:24, 0:24] / 23.0
+    ground = 40 * columns + 9 * np.sin(5 * rows) + 7 * np.cos(4 * columns * rows)
+    turned = route(np.rot90(ground), 5.0).accumulation
+    np.testing.assert_allclose(np.rot90(turned, -1), route(ground, 5.0).accumulation, rtol=1e-9)
+
+
+def test_multiple_directions_do_not_favour_the_axes() -> None:
+    """On a cone, area per width is half the radius in every direction; D8 draws eight rays."""
+    rows, columns = np.mgrid[-60:61, -60:61]
+    radius = np.hypot(rows, columns)
+    ring = (radius > 38) & (radius < 42)
+    spread = {}
+    for method in ("multiple", "steepest"):
+        area = route(-radius, 1.0, method=method).accumulation  # type: ignore[arg-type]
+        spread[method] = float(np.std(area[ring]) / np.mean(area[ring]))
+    assert spread["multiple"] < 0.35
+    assert spread["steepest"] > 3 * spread["multiple"]
+
+
+def test_wetness_is_higher_in_valleys() -> None:
+    ground = np.abs(np.arange(-20.0, 21.0))[None] * 2 + np.arange(60.0)[:, None] * 0.5
+    wetness = route(ground, 5.0).wetness
+    assert wetness.min() >= 0
+    assert wetness.max() <= 1
+    assert wetness[5, 20] > wetness[5, 5] + 0.2
+
+
+def test_routing_is_repeatable_to_the_bit() -> None:
+    first, second = (route(rough((65, 50), 9), 4.0, sea_level=2.0) for _ in range(2))
+    assert first.accumulation.tobytes() == second.accumulation.tobytes()
+    assert first.filled.tobytes() == second.filled.tobytes()
+
+
+@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((1, 5)), np.full((4, 4), np.nan)])
+def test_bad_elevation_is_refused(bad: NDArray[np.float64]) -> None:
+    with pytest.raises(InputError, match="elevation must be"):
+        route(bad, 1.0)
+    with pytest.raises(InputError, match="spacing"):
+        route(np.zeros((4, 4)), -1.0)
