@@ -50,6 +50,10 @@ class TerrainConfig(_Part):
     base: float = Field(0.0, ge=-11_000, le=9000, description="elevation of the low ground, metres")
     dunes: float = Field(0.0, ge=0, le=200, description="height of sand dunes on flat dry ground, metres")
     dem: Path | None = Field(None, description="elevation file: .tif, .hgt, .png (16 bit) or .npy")
+    dem_fit: bool = Field(
+        True,
+        description="stretch the world over the whole file; false cuts out its middle at the world's spacing",
+    )
     dem_spacing: float | None = Field(None, gt=0, description="metres per pixel, where the file does not say")
     dem_scale: float = Field(1.0, gt=0, description="metres per unit of the file's values")
     dem_offset: float = Field(0.0, description="metres added after scaling")
@@ -84,6 +88,7 @@ class MaterialsConfig(_Part):
     texture_size: Literal[128, 256, 512, 1024, 2048] = Field(
         512, description="texels per side of one chunk's baked maps"
     )
+    strata: Fraction = Field(0.15, description="colour bands of layered rock")
     tint: dict[str, Color] = Field(
         default_factory=dict, description="mean colour of a surface, for example rock = '#8a5a3c'"
     )

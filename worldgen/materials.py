@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from worldgen.rng import child_seed
 
 AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
 Image = NDArray[np.uint8]
@@ -43,3 +47,102 @@ class PBRMaterial:
     double_sided: bool = False
     repeat: bool = True
     metres_per_tile: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A tileable ground material before it is blended and baked.
+
+    Attributes
+    ----------
+    name : one of `worldgen.surfaces.SURFACES`.
+    base_color : (N, N, 3) float32, sRGB, in [0, 1].
+    height, roughness, occlusion : (N, N) float32 in [0, 1].
+    size : size of a tile relative to the other surfaces'.
+    depth : relief from lowest to highest, as a fraction of the tile's size.
+    steep : True for rock: sampled from the side on walls, so that it is not smeared.
+    """
+
+    name: str
+    base_color: NDArray[np.float32]
+    height: NDArray[np.float32]
+    roughness: NDArray[np.float32]
+    occlusion: NDArray[np.float32]
+    size: float = 1.0
+    depth: float = 0.05
+    steep: bool = False
+
+
+# Size of a tile relative to the other surfaces', and whether it is rock; see `Surface`.
+_TRAITS: dict[str, tuple[float, bool]] = {
+    "rock": (1.3, True),
+    "cliff": (1.6, True),
+    "gravel": (0.7, False),
+    "soil": (0.9, False),
+    "sand": (0.9, False),
+    "grass": (0.7, False),
+    "forest_floor": (0.7, False),
+    "snow": (1.6, False),
+}
+
+
+def learned_surfaces(
+    names: Sequence[str],
+    seed: int,
+    *,
+    tint: Mapping[str, str],
+    size: int = 512,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Surface]:
+    """Decode one surface per name with the texture net.
+
+    Parameters
+    ----------
+    names : surfaces, which are classes of the texture net.
+    seed : the world's seed.
+    tint : surface name to its mean colour, ``#rrggbb`` sRGB; one that is absent keeps the decoded colour.
+    size : pixels per side.
+    progress : called with (done, all).
+    """
+    from worldgen.models.texture_vae import load_texture_vae, sample_texture
+
+    net = load_texture_vae()
+
+    def decode(name: str) -> Surface:
+        maps = sample_texture(name, seed=child_seed(seed, f"materials/{name}"), size=size, net=net)
+        color = tinted(maps.base_color, tint[name]) if name in tint else maps.base_color
+        tile_size, steep = _TRAITS[name]
+        depth = maps.normal_strength / size
+        return Surface(name, color, maps.height, maps.roughness, maps.occlusion, tile_size, depth, steep)
+
+    surfaces = []
+    with ThreadPoolExecutor() as pool:
+        for surface in pool.map(decode, names):
+            surfaces.append(surface)
+            if progress:
+                progress(len(surfaces), len(names))
+    return surfaces
+
+
+def tinted(base_color: NDArray[np.float32], mean: str) -> NDArray[np.float32]:
+    """Scale an sRGB image in linear light so that its mean is ``mean`` (``#rrggbb``); contrast is kept."""
+    linear = srgb_to_linear(base_color)
+    target = srgb_to_linear(np.array([int(mean[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32))
+    return linear_to_srgb(linear * (target / np.maximum(linear.mean(axis=(0, 1)), 1e-4)))
+
+
+def srgb_to_linear(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """IEC 61966-2-1, [0, 1] to [0, 1]."""
+    value = np.clip(value, 0, 1)
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def linear_to_srgb(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inverse of `srgb_to_linear`; values outside [0, 1] are clipped."""
+    value = np.clip(value, 0, 1)
+    return np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def to_bytes(value: NDArray[np.float32]) -> Image:
+    """Round [0, 1] to 0..255; values outside are clipped."""
+    return np.rint(np.clip(value, 0, 1) * 255).astype(np.uint8)

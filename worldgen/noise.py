@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from worldgen.kernel import kernel
 from worldgen.rng import generator
 
 # Perlin's permutation, and the gradients in the order of the package ``noise``, so that they can be compared.
@@ -44,7 +44,7 @@ def permutation(seed: int, stage: str) -> NDArray[np.int64]:
     return generator(seed, f"noise/{stage}").permutation(256).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _simplex(x: float, y: float, table: NDArray[np.int64]) -> float:
     skew = (x + y) * _SKEW
     i = math.floor(x + skew)
@@ -69,7 +69,7 @@ def _simplex(x: float, y: float, table: NDArray[np.int64]) -> float:
     return 70.0 * total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _perlin(x: float, y: float, table: NDArray[np.int64]) -> float:
     i = math.floor(x)
     j = math.floor(y)
@@ -87,7 +87,7 @@ def _perlin(x: float, y: float, table: NDArray[np.int64]) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(
     kind: int,
     x: NDArray[np.float64],

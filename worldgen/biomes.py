@@ -1,0 +1,130 @@
+"""What grows where: soft biome weights from temperature, moisture, slope and water.
+
+The limits follow Whittaker's diagram (R. H. Whittaker, "Communities and Ecosystems", 1975) with altitude as
+the main driver of temperature, since one world spans a few kilometres and not a continent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.config import ClimateConfig
+from worldgen.heightmap import Heightmap
+from worldgen.hydrology import Hydrology
+from worldgen.noise import fractal, permutation
+
+BIOMES = (
+    "water",
+    "beach",
+    "bare",
+    "snow",
+    "tundra",
+    "meadow",
+    "conifer_forest",
+    "broadleaf_forest",
+    "tropical_forest",
+    "grassland",
+    "shrubland",
+    "desert",
+)
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class BiomeMap:
+    """Biome weights and the climate behind them.
+
+    Attributes
+    ----------
+    names : B names.
+    weights : (B, H, W) float32, in [0, 1], sum to 1 over B.
+    temperature : (H, W) float32, yearly mean, °C.
+    moisture : (H, W) float32, 0 dry .. 1 wet.
+    slope : (H, W) float32, degrees.
+    """
+
+    names: tuple[str, ...]
+    weights: NDArray[np.float32]
+    temperature: Field
+    moisture: Field
+    slope: Field
+
+    def weight(self, name: str) -> Field:
+        """Return the (H, W) weight of one biome."""
+        field: Field = self.weights[self.names.index(name)]
+        return field
+
+
+def slope_degrees(elevation: NDArray[np.float32], spacing: float) -> Field:
+    """Slope of an (H, W) height field by central differences, degrees."""
+    down, across = np.gradient(elevation, np.float32(spacing))
+    degrees: Field = np.degrees(np.arctan(np.hypot(down, across))).astype(np.float32)
+    return degrees
+
+
+def ramp(value: NDArray[np.floating], low: float, high: float) -> Field:
+    """Smooth step from 0 at ``low`` to 1 at ``high``; falls where ``low > high``."""
+    t = np.clip((value.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
+    step: Field = t * t * (3 - 2 * t)
+    return step
+
+
+def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig, seed: int) -> BiomeMap:
+    """Give each cell its soft biome weights.
+
+    Parameters
+    ----------
+    heightmap : elevation in metres.
+    hydrology : flow and sea of the same grid.
+    climate : temperature, lapse rate and moisture of the world.
+    seed : the world's seed; decides the patchiness.
+    """
+    elevation, grid = heightmap.elevation, heightmap.grid
+    spacing = grid.spacing
+    x, z = grid.x[None, :], grid.z[:, None]
+    patches = fractal(x / 420, z / 420, permutation(seed, "biomes/patches"), octaves=5).astype(np.float32)
+    speckle = fractal(x / 60, z / 60, permutation(seed, "biomes/speckle"), octaves=4).astype(np.float32)
+    sea_level = hydrology.sea_level
+    above = elevation - np.float32(0.0 if sea_level is None else sea_level)
+    slope = slope_degrees(elevation, spacing)
+
+    temperature = climate.temperature - climate.lapse_rate * np.maximum(above, 0) / 1000 + 0.9 * patches
+    # Topographic wetness index (Beven & Kirkby 1979): ln(specific catchment area / tan slope), about 2 .. 14.
+    wetness = np.log(hydrology.accumulation / spacing / np.maximum(np.tan(np.radians(slope)), 0.03))
+    moisture = np.clip(climate.moisture + 0.035 * (wetness - 6) + 0.16 * patches + 0.05 * speckle, 0, 1)
+
+    # Steepness wins first, then frost, then the plant cover shares what is left.
+    bare = ramp(slope + 5 * speckle, 33, 47)
+    snow = ramp(temperature + 0.5 * speckle + 0.035 * np.maximum(slope - 25, 0), 0.8, -1.2)
+    snow *= ramp(slope, 58, 44)
+    water = hydrology.sea.astype(np.float32)
+    beach = np.zeros_like(above)
+    if sea_level is not None:
+        beach = ramp(above + 1.5 * speckle, 4.5, 1.5) * ramp(slope, 24, 10) * (1 - water)
+    cover = {
+        "tundra": ramp(temperature, 3.6, 1.4),
+        "meadow": ramp(temperature, 1.2, 3.2) * ramp(temperature, 6.2, 4.4),
+        "conifer_forest": ramp(temperature, 3.6, 5.2) * ramp(temperature, 13, 9) * ramp(moisture, 0.36, 0.52),
+        "broadleaf_forest": ramp(temperature, 7, 11) * ramp(temperature, 22, 18) * ramp(moisture, 0.44, 0.6),
+        "tropical_forest": ramp(temperature, 17, 20.5) * ramp(moisture, 0.48, 0.66),
+        "grassland": ramp(temperature, 4, 6) * ramp(moisture, 0.22, 0.36) * ramp(moisture, 0.64, 0.46),
+        "shrubland": ramp(temperature, 7, 11) * ramp(moisture, 0.1, 0.2) * ramp(moisture, 0.42, 0.28),
+        "desert": ramp(temperature, 5, 9) * ramp(moisture, 0.22, 0.11),
+    }
+    rest = np.maximum(sum(cover.values(), np.zeros_like(above)), 1e-4)
+    weights = np.zeros((len(BIOMES), *elevation.shape), np.float32)
+    left = np.ones_like(above)
+    for name, share in (("water", water), ("beach", beach), ("snow", snow), ("bare", bare)):
+        weights[BIOMES.index(name)] = left * share
+        left = left * (1 - share)
+    for name, share in cover.items():
+        weights[BIOMES.index(name)] = left * share / rest
+    # Where no plant cover reaches (frozen or parched gaps between the ramps) the ground is bare.
+    weights[BIOMES.index("bare")] += np.maximum(1 - weights.sum(axis=0), 0)
+    weights /= weights.sum(axis=0)
+    return BiomeMap(
+        BIOMES, weights, temperature.astype(np.float32), moisture.astype(np.float32), slope.astype(np.float32)
+    )

@@ -1,0 +1,149 @@
+"""Macro relief: the coarse shape of a land, some tens of metres a cell, that the terrain net adds detail to.
+
+Ranges, hills and islands rise by uplift while rivers cut them (stream power), so their valleys join as real
+ones do. Each shape is a pure function of world coordinates and the seed on the grid that it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from worldgen.biomes import ramp
+from worldgen.config import TerrainConfig
+from worldgen.erosion import stream_power
+from worldgen.grid import Grid
+from worldgen.noise import fractal, permutation
+
+FloatArray = NDArray[np.float64]
+
+
+def macro_relief(config: TerrainConfig, grid: Grid, inside: tuple[slice, slice], seed: int) -> FloatArray:
+    """Return (H, W) elevation in metres on a coarse grid.
+
+    Parameters
+    ----------
+    config : shape, relief, feature size and base of the land.
+    grid : the coarse grid, wider than the world so that rivers enter it from outside.
+    inside : rows and columns that the world covers; its relief is what ``config.relief`` speaks of.
+    seed : the world's seed.
+    """
+    height: FloatArray = _SHAPES[config.shape](_Field(config, grid, seed))
+    low, high = np.percentile(height[inside], (2, 99.5))
+    if config.shape in ("islands", "volcano"):
+        return height  # these are in metres above the sea floor already
+    return config.base + (height - low) * (config.relief / max(high - low, 1e-9))
+
+
+class _Field:
+    """Coordinates in units of the feature size, and the noise that shapes draw from."""
+
+    def __init__(self, config: TerrainConfig, grid: Grid, seed: int) -> None:
+        self.config, self.grid, self.seed = config, grid, seed
+        self.x = np.broadcast_to(grid.x[None, :] / config.feature_size, grid.shape)
+        self.z = np.broadcast_to(grid.z[:, None] / config.feature_size, grid.shape)
+
+    def noise(
+        self, stage: str, wavelength: float, *, octaves: int = 5, ridged: bool = False, warp: float = 0.35
+    ) -> FloatArray:
+        """Return warped noise whose first octave is ``wavelength`` features long."""
+        x, z = self.x / wavelength, self.z / wavelength
+        bend = permutation(self.seed, f"relief/{stage}/warp")
+        # Bending the domain breaks the isotropy of plain noise, which real ranges do not have.
+        dx = warp * fractal(x + 7.7, z, bend, octaves=3)
+        dz = warp * fractal(x, z - 3.1, bend, octaves=3)
+        table = permutation(self.seed, f"relief/{stage}")
+        return fractal(x + dx, z + dz, table, octaves=octaves, ridged=ridged)
+
+    def rivers(
+        self,
+        start: FloatArray,
+        uplift: FloatArray | float,
+        *,
+        steps: int,
+        creep: float,
+        sea_level: float | None = None,
+    ) -> FloatArray:
+        """Let the land rise and rivers cut it; ``creep`` rounds the ground over that share of a feature."""
+        time_step = 60_000.0
+        land: FloatArray = stream_power(
+            start,
+            self.grid.spacing,
+            erodibility=2e-5,
+            time_step=time_step,
+            steps=steps,
+            uplift=uplift,
+            diffusivity=(creep * self.config.feature_size) ** 2 / (steps * time_step),
+            sea_level=sea_level,
+        )
+        return land
+
+
+def _range(field: _Field) -> FloatArray:
+    crests = field.noise("uplift", 1.6, octaves=3, ridged=True)
+    start = 60 * field.noise("start", 0.8) + 30 * field.noise("roughness", 0.1, octaves=3)
+    uplift = 6e-4 * (0.25 + crests**1.5)
+    return field.rivers(start, uplift, steps=60, creep=0.075)
+
+
+def _hills(field: _Field) -> FloatArray:
+    domes = 0.5 + 0.5 * field.noise("uplift", 1.5, octaves=3)
+    start = 80 * field.noise("start", 1.0) + 20 * field.noise("roughness", 0.1, octaves=3)
+    return field.rivers(start, 4e-4 * (0.15 + domes), steps=40, creep=0.11)
+
+
+def _plains(field: _Field) -> FloatArray:
+    return field.rivers(60 * field.noise("start", 2.0), 4e-5, steps=12, creep=0.1)
+
+
+def _mesas(field: _Field) -> FloatArray:
+    # A tableland that rivers have entered but not consumed: short time, little creep.
+    table = 0.5 + 0.5 * field.noise("table", 1.4, octaves=4)
+    start = 420 * ramp(table, 0.38, 0.56) + 60 * table + 25 * field.noise("roughness", 0.12, octaves=3)
+    return field.rivers(start.astype(np.float64), 2e-5, steps=6, creep=0.04)
+
+
+def _islands(field: _Field) -> FloatArray:
+    config = field.config
+    land = field.noise("land", 1.25, octaves=4) - 0.2
+    crests = field.noise("crests", 0.7, octaves=3, ridged=True)
+    rise = np.clip(land / 0.45, 0, 1)
+    start = np.where(land > 0, 40 * rise + 6 * field.noise("roughness", 0.1, octaves=3), 160 * land)
+    shaped = field.rivers(start, 6e-4 * rise * (0.35 + crests), steps=45, creep=0.04, sea_level=0.0)
+    top = max(float(np.percentile(shaped[shaped > 0], 99.5)) if (shaped > 0).any() else 1.0, 1.0)
+    floor = config.base * (1 - np.exp(np.minimum(land, 0) / 0.18))
+    # Rivers end at the shore with whole cells; one cell of blur makes a beach of that staircase.
+    return gaussian_filter(np.where(shaped > 0, shaped * (config.relief / top), floor), 0.8)
+
+
+def _volcano(field: _Field) -> FloatArray:
+    config = field.config
+    center = 0.12 * np.array([np.cos(field.seed * 2.4), np.sin(field.seed * 2.4)])
+    dx, dz = field.x - center[0], field.z - center[1]
+    angle_noise = field.noise("flanks", 0.9, octaves=4)
+    radius = np.hypot(dx, dz) * (1 + 0.22 * angle_noise)
+    # Stratovolcanoes are concave: an exponential flank (E. Karatson et al. 2010) under a crater.
+    cone = 1.18 * np.exp(-radius / 0.30) + 0.16 * np.exp(-((radius / 0.62) ** 2))
+    crater = np.exp(-((radius / 0.058) ** 4))
+    cone = np.minimum(cone, 0.86 + 0.05 * angle_noise) - 0.16 * crater
+    for index in range(3):
+        where = field.seed * 1.7 + index * 2.2
+        px, pz = center + (0.36 + 0.07 * index) * np.array([np.cos(where), np.sin(where)])
+        distance = np.hypot(field.x - px, field.z - pz)
+        cone += 0.11 * np.exp(-((distance / 0.07) ** 2)) - 0.06 * np.exp(-((distance / 0.022) ** 2))
+    land = config.base + config.relief * cone + 55 * field.noise("ground", 1.0)
+    start = land + 14 * field.noise("roughness", 0.08, octaves=3)
+    return field.rivers(start, 0.0, steps=4, creep=0.02, sea_level=0.0)
+
+
+_SHAPES: dict[str, Callable[[_Field], FloatArray]] = {
+    "range": _range,
+    "hills": _hills,
+    "plains": _plains,
+    "mesas": _mesas,
+    "islands": _islands,
+    "volcano": _volcano,
+}

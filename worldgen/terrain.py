@@ -1,0 +1,203 @@
+"""From a config to a heightmap in metres: learned, fractal, or read from a file; then eroded.
+
+The learned source grows a macro relief by physics (`worldgen.relief`) and lets the terrain net refine it ×2
+as often as needed, each time adding the detail that real land of that roughness has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from worldgen.biomes import ramp, slope_degrees
+from worldgen.config import WorldConfig
+from worldgen.dem import read_dem
+from worldgen.erosion import stream_power, thermal
+from worldgen.grid import Grid
+from worldgen.heightmap import Heightmap
+from worldgen.noise import fractal, permutation
+from worldgen.relief import macro_relief
+from worldgen.rng import child_seed
+
+Array32 = NDArray[np.float32]
+# So many macro cells lie between neighbouring summits: enough for a valley and its tributaries.
+_CELLS_PER_FEATURE = 40
+_MAXIMUM_LEVELS = 6
+
+
+def make_terrain(config: WorldConfig) -> Heightmap:
+    """Return the finished heightmap of a world, (size, size) float32 metres.
+
+    Raises
+    ------
+    InputError : the elevation file cannot be read.
+    WeightsError : the terrain net's weights are damaged.
+    """
+    raw = _SOURCES[config.terrain.source](config)
+    return erode(raw, config)
+
+
+def _grid(config: WorldConfig, spacing: float | None = None) -> Grid:
+    return Grid.centred((config.size, config.size), spacing or config.spacing)
+
+
+def learned(config: WorldConfig) -> Heightmap:
+    """Macro relief refined by the terrain net."""
+    from worldgen.models.terrain_gan import margin
+
+    grid = _grid(config)
+    levels = int(
+        np.clip(
+            round(np.log2(config.terrain.feature_size / _CELLS_PER_FEATURE / config.spacing)),
+            1,
+            _MAXIMUM_LEVELS,
+        )
+    )
+    # Coarse cell c covers the fine cells c·2^L .. (c+1)·2^L - 1; fine cell (0, 0) is the world's first vertex.
+    inside = -(-config.size // 2**levels)
+    # Rivers come from outside: the land goes on around the world by at least a third of its width.
+    pad = max(margin(levels), inside // 3)
+    coarse_spacing = config.spacing * 2**levels
+    offset = (2**levels - 1) / 2 * config.spacing - pad * coarse_spacing  # centre of coarse cell (0, 0)
+    cells = inside + 2 * pad
+    coarse = Grid((cells, cells), coarse_spacing, (grid.origin[0] + offset, grid.origin[1] + offset))
+    middle = slice(pad, pad + inside)
+    macro = macro_relief(config.terrain, coarse, (middle, middle), child_seed(config.seed, "relief"))
+    return Heightmap(refine(macro, coarse_spacing, levels, pad, config.size, config.seed), grid)
+
+
+def refine(
+    macro: NDArray[np.floating], spacing: float, levels: int, pad: int, size: int, seed: int
+) -> Array32:
+    """Refine a coarse map ×2 ``levels`` times with the terrain net; ``pad`` coarse cells lie outside each side."""
+    from worldgen.models.terrain_gan import amplify
+
+    return amplify(
+        macro.astype(np.float32),
+        spacing,
+        levels=levels,
+        seed=child_seed(seed, "terrain"),
+        row=0,
+        column=0,
+        height=size,
+        width=size,
+        origin=(-pad, -pad),
+    )
+
+
+def fractal_terrain(config: WorldConfig) -> Heightmap:
+    """Plain fractal noise of the preset's relief: quick, without a net, the baseline of the learned source."""
+    grid, terrain = _grid(config), config.terrain
+    table = permutation(config.seed, "terrain/fractal")
+    x, z = grid.x[None, :] / terrain.feature_size, grid.z[:, None] / terrain.feature_size
+    ridged = terrain.shape in ("range", "volcano", "islands")
+    noise = fractal(x, z, table, octaves=10, gain=0.5, ridged=ridged)
+    low, high = (0.1, 0.85) if ridged else (-0.6, 0.6)
+    return Heightmap((terrain.base + terrain.relief * (noise - low) / (high - low)).astype(np.float32), grid)
+
+
+def from_file(config: WorldConfig) -> Heightmap:
+    """A real elevation file, cut or stretched to the world's grid; finer detail comes from the terrain net.
+
+    With ``terrain.dem_fit`` the whole file's shorter side is covered and the spacing follows from it; else the
+    middle of the file is cut out at the world's spacing.
+    """
+    terrain = config.terrain
+    assert terrain.dem is not None  # the config's validator saw to it
+    source = read_dem(
+        terrain.dem, spacing=terrain.dem_spacing, scale=terrain.dem_scale, offset=terrain.dem_offset
+    )
+    spacing = config.spacing
+    if terrain.dem_fit:
+        spacing = min(source.grid.extent) / (config.size - 1)
+    grid = _grid(config, spacing)
+    ratio = source.grid.spacing / spacing
+    elevation = source.elevation
+    if ratio < 0.75:
+        # Low-pass first: sampling a finer file plainly would fold its detail into false relief.
+        elevation = gaussian_filter(elevation, 0.5 / ratio, mode="nearest")
+    rows, columns = source.grid.to_cells(grid.x, grid.z)
+    points = np.meshgrid(rows, columns, indexing="ij")
+    smooth = map_coordinates(elevation, points, order=3, mode="nearest").astype(np.float32)
+    nodata = map_coordinates(source.nodata.astype(np.float32), points, order=1, mode="nearest") > 0.5
+    return Heightmap(smooth, grid, nodata)
+
+
+def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
+    """Let water cut gullies and let slopes that are too steep slide; then lay mesa steps and dunes.
+
+    A file's land was eroded by nature: it only gets what its invented finer detail needs, so nothing here.
+    """
+    if config.terrain.source == "dem":
+        return heightmap
+    elevation, spacing = heightmap.elevation, heightmap.grid.spacing
+    if config.erosion.strength > 0:
+        elevation = stream_power(
+            elevation,
+            spacing,
+            erodibility=2e-5,
+            time_step=2_000.0 * config.erosion.strength,
+            steps=3,
+            diffusivity=0.01,
+            sea_level=config.sea_level,
+        )
+    if config.terrain.shape == "mesas":
+        elevation = terraces(elevation, heightmap.grid, config.terrain.relief, config.seed)
+    if config.erosion.thermal > 0:
+        elevation = thermal(
+            elevation,
+            spacing,
+            talus_slope=float(np.tan(np.radians(config.erosion.talus_angle))),
+            iterations=max(1, round(12 * config.erosion.thermal)),
+        )
+    if config.terrain.dunes > 0:
+        elevation = elevation + dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
+    return heightmap.with_elevation(elevation.astype(np.float32))
+
+
+def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array32:
+    """Bend elevations into benches and walls, as layers of hard and soft rock weather.
+
+    A monotone map of elevation: steep below each hard layer's rim, gentle above it. The layers lean and swell
+    by slow noise, so that no contour is drawn across the land.
+    """
+    x, z = grid.x[None, :], grid.z[:, None]
+    sway = fractal(x / 900, z / 900, permutation(seed, "terraces"), octaves=4)
+    thickness = relief / 3.2
+    level = elevation / thickness + 0.16 * sway
+    whole = np.floor(level)
+    part = level - whole
+    stepped = whole + 0.34 * part + 0.66 * ramp(part, 0.42, 0.72)
+    return ((stepped - 0.16 * sway) * thickness).astype(np.float32)
+
+
+def dunes(elevation: Array32, grid: Grid, height: float, seed: int) -> Array32:
+    """Return (H, W) metres of sand: transverse dunes with a gentle windward and a steep lee side.
+
+    Their crests wander and break up with slow noise, and they die out where the ground is steep or high above
+    its surroundings.
+    """
+    x, z = grid.x[None, :], grid.z[:, None]
+    wavelength = 13 * height
+    bend = fractal(x / (6 * wavelength), z / (6 * wavelength), permutation(seed, "dunes/bend"), octaves=3)
+    ripple = fractal(
+        x / (1.6 * wavelength), z / (1.6 * wavelength), permutation(seed, "dunes/crest"), octaves=3
+    )
+    phase = (0.83 * x + 0.56 * z) / wavelength + 1.9 * bend + 0.35 * ripple
+    part = phase - np.floor(phase)
+    lee = 0.72  # share of the windward side; the lee side stands near the angle of repose, 33 degrees
+    profile = np.where(part < lee, ramp(part, 0, lee), ramp(part, 1, lee))
+    size = np.clip(0.55 + 0.8 * ripple, 0.1, 1.2)
+    smooth = gaussian_filter(elevation, 60 / grid.spacing, mode="nearest")
+    room = ramp(slope_degrees(smooth, grid.spacing), 11, 4)
+    return (height * profile * size * room).astype(np.float32)
+
+
+_SOURCES: dict[str, Callable[[WorldConfig], Heightmap]] = {
+    "gan": learned,
+    "noise": fractal_terrain,
+    "dem": from_file,
+}
