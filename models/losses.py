@@ -1,0 +1,34 @@
+"""Losses of the terrain GAN: relativistic pairing with gradient penalties on both sides.
+
+Source: Huang, Gokaslan, Kuleshov and Tompkin, "The GAN is dead; long live the GAN! A modern GAN baseline",
+NeurIPS 2024 (written from the paper). Here each logit judges one patch, and the real and the generated
+patch of a pair refine the same coarse cells.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of softplus(fake - real): the real patch should score above its generated twin. Same shapes."""
+    return functional.softplus(fake - real).mean()
+
+
+def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of softplus(real - fake)."""
+    return functional.softplus(real - fake).mean()
+
+
+def gradient_penalty(logits: Tensor, view: Tensor) -> Tensor:
+    """Squared gradient of the logits by what the discriminator saw, for each logit (R1 on real, R2 on fake).
+
+    Parameters
+    ----------
+    logits : (B, 1, h, w), computed from ``view``.
+    view : (B, C, H, W) with ``requires_grad``.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), view, create_graph=True)
+    return gradient.square().sum() / logits.numel()

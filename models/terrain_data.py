@@ -1,0 +1,220 @@
+"""Real elevation to train on: reading folders, leaving out sea and voids, augmented crops, splitting.
+
+A folder either holds an ``index.csv`` (columns ``file``, ``place``, ``spacing_m``, ``scale``, ``offset``;
+16-bit PNG, metres = value · scale + offset) or plain elevation files, each its own place. Tiles are split
+by *place*: neighbouring tiles share ridges, so a split by tile would measure memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.errors import InputError
+from worldgen.models.layers import downsample
+
+SUFFIXES = (".npy", ".tif", ".tiff", ".hgt", ".png")
+PAD = 40  # cells added at each side by odd reflection, so that small tiles give whole contexts
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One elevation map: ``elevation`` (H, W) float32 metres, ``flat`` (H, W) bool (sea, lake or void)."""
+
+    place: str
+    spacing: float
+    elevation: NDArray[np.float32]
+    flat: NDArray[np.bool_]
+    source: str = ""
+    licence: str = ""
+
+
+def read_folder(folder: Path, spacing: float | None = None) -> list[Tile]:
+    """Read each elevation tile of a folder, in the order of the file names.
+
+    Parameters
+    ----------
+    folder : folder with ``index.csv``, or with elevation files (.npy, .tif, .hgt, 16-bit .png).
+    spacing : metres between cells, for plain files that do not say it.
+
+    Raises
+    ------
+    InputError : the folder or its index is not usable.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no such folder of elevation data: {folder}")
+    index = folder / "index.csv"
+    if index.is_file():
+        with index.open(newline="", encoding="utf-8") as stream:
+            rows = sorted(csv.DictReader(stream), key=lambda row: row["file"])
+        missing = {"file", "place", "spacing_m", "scale", "offset"} - set(rows[0] if rows else ())
+        if missing:
+            raise InputError(f"{index} lacks rows or the columns {sorted(missing)}")
+        return [_indexed_tile(folder, row) for row in rows]
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"{folder} holds neither index.csv nor files ending in {', '.join(SUFFIXES)}")
+    return [_plain_tile(path, spacing) for path in files]
+
+
+def _indexed_tile(folder: Path, row: dict[str, str]) -> Tile:
+    from PIL import Image
+
+    with Image.open(folder / row["file"]) as image:
+        values = np.asarray(image).astype(np.float32)
+    elevation = values * np.float32(row["scale"]) + np.float32(row["offset"])
+    return Tile(
+        place=row["place"],
+        spacing=float(row["spacing_m"]),
+        elevation=elevation,
+        flat=flat_cells(elevation),
+        source=row.get("source", ""),
+        licence=row.get("licence", ""),
+    )
+
+
+def _plain_tile(path: Path, spacing: float | None) -> Tile:
+    from worldgen.dem import read_dem
+
+    heightmap = read_dem(path, spacing=spacing)
+    elevation = np.asarray(heightmap.elevation, dtype=np.float32)
+    flat = flat_cells(elevation)
+    if heightmap.nodata is not None:
+        flat |= heightmap.nodata
+    return Tile(path.stem, float(heightmap.grid.spacing), elevation, flat)
+
+
+def flat_cells(elevation: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Cells whose 3×3 neighbourhood is exactly level: sea, lakes and filled voids. (H, W) -> (H, W)."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    level = maximum_filter(elevation, 3) == minimum_filter(elevation, 3)
+    return np.asarray(level, dtype=np.bool_)
+
+
+def split_by_place(
+    tiles: Iterable[Tile], held_out: Iterable[str] = (), share: float = 0.1
+) -> tuple[list[Tile], list[Tile]]:
+    """Split tiles into (training, held out) by place.
+
+    Parameters
+    ----------
+    held_out : names of places to hold out; when empty, a stable hash of the names picks
+        about ``share`` of them.
+
+    Raises
+    ------
+    InputError : a named place is not there, or no tile is left to train on.
+    """
+    tiles = list(tiles)
+    places = {tile.place for tile in tiles}
+    chosen = set(held_out)
+    if chosen - places:
+        raise InputError(f"places to hold out are not in the data: {sorted(chosen - places)}")
+    if not chosen:
+        chosen = {place for place in places if _fraction(place) < share}
+        if chosen == places:
+            chosen = set()
+    training = [tile for tile in tiles if tile.place not in chosen]
+    if not training:
+        raise InputError("every place is held out: nothing is left to train on")
+    return training, [tile for tile in tiles if tile.place in chosen]
+
+
+def _fraction(place: str) -> float:
+    return int.from_bytes(hashlib.sha256(place.encode()).digest()[:4], "big") / 2**32
+
+
+def coarsened(tile: Tile) -> Tile:
+    """Halve a tile's resolution with the smooth filter that the amplifier inverts."""
+    import torch
+
+    height, width = (size // 2 * 2 for size in tile.elevation.shape)
+    padded = np.pad(tile.elevation[:height, :width], 4, mode="reflect", reflect_type="odd")
+    with torch.inference_mode():
+        elevation = downsample(torch.from_numpy(padded)[None, None])[0, 0].numpy()
+    blocks = tile.flat[:height, :width].reshape(height // 2, 2, width // 2, 2)
+    flat = np.asarray(blocks.any(axis=(1, 3)))
+    return Tile(tile.place, 2 * tile.spacing, elevation, flat, tile.source, tile.licence)
+
+
+class CropSampler:
+    """Endless augmented crops of square context, cut so that the middle is real, sloping land.
+
+    Places are drawn in proportion to the root of their number of tiles, so that one well-covered country does
+    not rule. Each crop gets one of the 8 symmetries and a vertical scale of 0.8-1.25.
+
+    Parameters
+    ----------
+    tiles : tiles to cut from.
+    context : cells per side of a crop.
+    middle : cells per side of the centred window that is judged for sea, voids and slope.
+    native_share : share of the crops at the tile's own resolution; the others are coarsened ×2, where the
+        rounding and the canopy speckle of satellite models are averaged out.
+    """
+
+    def __init__(
+        self, tiles: list[Tile], *, context: int, middle: int, seed: int, native_share: float = 0.4
+    ) -> None:
+        usable = [tile for tile in tiles if min(tile.elevation.shape) + 2 * PAD >= context]
+        if not usable:
+            raise InputError(f"no tile is at least {context - 2 * PAD} cells wide")
+        self.context, self.middle, self.native_share = context, middle, native_share
+        self.random = np.random.default_rng(seed)
+        self.levels = [self._levels(tile) for tile in usable]
+        counts = Counter(tile.place for tile in usable)
+        weights = np.array([counts[tile.place] ** -0.5 for tile in usable])
+        self.probability = weights / weights.sum()
+
+    def _levels(self, tile: Tile) -> list[Tile]:
+        levels = [tile]
+        if min(tile.elevation.shape) // 2 + 2 * PAD >= self.context:
+            levels.append(coarsened(tile))
+        return [
+            Tile(
+                level.place,
+                level.spacing,
+                np.pad(level.elevation, PAD, mode="reflect", reflect_type="odd"),
+                np.pad(level.flat, PAD, mode="reflect"),
+            )
+            for level in levels
+        ]
+
+    def batch(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Draw crops: elevation (count, context, context) metres, spacing (count,) metres per cell."""
+        crops = [self._crop() for _ in range(count)]
+        return np.stack([crop for crop, _ in crops]), np.array([s for _, s in crops], dtype=np.float32)
+
+    def _crop(self) -> tuple[NDArray[np.float32], float]:
+        margin = (self.context - self.middle) // 2
+        for attempt in range(100):
+            levels = self.levels[self.random.choice(len(self.levels), p=self.probability)]
+            tile = levels[0 if self.random.random() < self.native_share else -1]
+            row, column = (
+                int(self.random.integers(0, size - self.context + 1)) for size in tile.elevation.shape
+            )
+            window = np.s_[row : row + self.context, column : column + self.context]
+            elevation = tile.elevation[window]
+            inner = np.s_[margin : margin + self.middle, margin : margin + self.middle]
+            if attempt == 99 or _teaches(elevation[inner], tile.flat[window][inner], tile.spacing):
+                break
+        if self.random.random() < 0.5:
+            elevation = elevation.T
+        elevation = np.rot90(elevation, int(self.random.integers(4)))
+        scale = np.float32(np.exp(self.random.uniform(np.log(0.8), np.log(1.25))))
+        return np.ascontiguousarray(elevation * scale), tile.spacing
+
+
+def _teaches(elevation: NDArray[np.float32], flat: NDArray[np.bool_], spacing: float) -> bool:
+    """Mostly land, and steeper than the noise of satellite models (root mean square slope 4 %)."""
+    if flat.mean() > 0.1:
+        return False
+    vertical, horizontal = np.gradient(elevation, spacing)
+    return bool(np.mean(vertical**2 + horizontal**2) > 0.04**2)

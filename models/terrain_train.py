@@ -1,0 +1,324 @@
+"""Training of the terrain amplifier: real crops, their coarse versions, a relativistic pair of nets.
+
+Part of each batch refines a coarse map that the generator itself made one level above. Without it, errors
+grow when the net is applied level after level, because it never sees its own output as input.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from worldgen.models.terrain_data import CropSampler, Tile
+
+OUTPUT_CELLS = 34  # coarse cells that the generator refines in a training crop: 68 fine cells, 64 are judged
+COLUMNS = ("step", "seconds", "discriminator", "generator", "penalty", "energy", "margin")
+
+
+class TerrainTraining(BaseModel):
+    """What decides a training run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path = Field(description="folder of elevation tiles")
+    output: Path = Field(description="weight file to write, ending in .safetensors")
+    spacing: float | None = Field(None, gt=0, description="metres per cell, for files that do not say it")
+    held_out: tuple[str, ...] = Field((), description="places kept for evaluation; none: a tenth, by hash")
+    seed: int = 0
+    steps: int = Field(20000, ge=1)
+    minutes: float | None = Field(
+        None, gt=0, description="stop after this time, however many steps were done"
+    )
+    batch: int = Field(16, ge=1)
+    channels: int = Field(40, ge=4)
+    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate_final: float = Field(2e-4, gt=0)
+    decay_steps: int = Field(
+        3000, ge=1, description="the learning rate halves each so many steps, down to final"
+    )
+    gamma: float = Field(1.0, ge=0, description="weight of the gradient penalties")
+    penalty_every: int = Field(4, ge=1, description="penalties are computed each so many steps, weighted up")
+    rollout: float = Field(0.4, ge=0, le=1, description="share of a batch that refines generated coarse maps")
+    native_share: float = Field(0.4, ge=0, le=1, description="share of crops at the data's own resolution")
+    average: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are shipped")
+    bfloat16: bool = Field(
+        False, description="half-width convolutions: about 1.6 times as fast where the CPU has them"
+    )
+    threads: int = Field(1, ge=1)
+    log_every: int = Field(50, ge=1)
+    checkpoint_minutes: float = Field(4.0, gt=0)
+    resume: bool = False
+
+
+Progress = Callable[[int, int, dict[str, float]], None]
+
+
+def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
+    """Train and write weights; beside them ``NAME.curves.csv`` and ``NAME.checkpoint.pt`` (the state).
+
+    Parameters
+    ----------
+    config : what decides the run. On one thread of one machine the same config gives the same weights.
+    progress : called with (step, steps, figures) after each step.
+
+    Returns
+    -------
+    path of the weight file.
+
+    Raises
+    ------
+    InputError : the data folder cannot be used.
+    """
+    import torch
+
+    from worldgen.models.terrain_data import CropSampler, read_folder, split_by_place
+
+    tiles, held_out = split_by_place(read_folder(config.data, config.spacing), config.held_out)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        sampler = CropSampler(
+            tiles,
+            context=context_cells(),
+            middle=2 * OUTPUT_CELLS,
+            seed=config.seed,
+            native_share=config.native_share,
+        )
+        state = _State(config, sampler)
+        state.run(_record(config, tiles, held_out), progress)
+    finally:
+        torch.set_num_threads(threads)
+    return config.output
+
+
+def context_cells() -> int:
+    """Fine cells per side of a training crop: enough to coarsen twice and refine twice."""
+    from worldgen.models.layers import DOWN_HALO
+    from worldgen.models.terrain_net import HALO
+
+    coarse = OUTPUT_CELLS + 2 * HALO
+    coarsest = coarse // 2 + 2 * HALO
+    return 2 * (2 * (coarsest + 2 * DOWN_HALO) + 2 * DOWN_HALO)
+
+
+def _record(config: TerrainTraining, tiles: list[Tile], held_out: list[Tile]) -> dict[str, Any]:
+    return {
+        "settings": config.model_dump(mode="json", exclude={"data", "output", "threads", "resume"}),
+        "training_tiles": len(tiles),
+        "training_places": sorted({tile.place for tile in tiles}),
+        "held_out_places": sorted({tile.place for tile in held_out}),
+        "licences": sorted({tile.licence for tile in tiles if tile.licence}),
+    }
+
+
+class _State:
+    """Nets, optimisers and random generators of a run, and how they step."""
+
+    def __init__(self, config: TerrainTraining, sampler: CropSampler) -> None:
+        import torch
+
+        from worldgen.models.terrain_net import Amplifier, Discriminator
+
+        self.config, self.sampler = config, sampler
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.generator = Amplifier(config.channels)
+            self.discriminator = Discriminator()
+        self.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
+        self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), betas=(0.0, 0.99), eps=1e-8)
+        self.discriminator_optimiser = torch.optim.Adam(
+            self.discriminator.parameters(), betas=(0.0, 0.99), eps=1e-8
+        )
+        self.noise = torch.Generator().manual_seed(config.seed)
+        self.step = 0
+        self.seconds = 0.0
+
+    def run(self, record: dict[str, Any], progress: Progress | None) -> None:
+        config = self.config
+        if config.resume and self._checkpoint.is_file():
+            self._load()
+        elif self._curves.is_file():
+            self._curves.unlink()
+        began, saved = time.monotonic() - self.seconds, time.monotonic()
+        limit = None if config.minutes is None else self.seconds + 60 * config.minutes
+        while self.step < config.steps:
+            figures = self._advance()
+            self.step += 1
+            self.seconds = time.monotonic() - began
+            if self.step % config.log_every == 0:
+                self._log(figures)
+            if progress is not None:
+                progress(self.step, config.steps, figures)
+            if limit is not None and self.seconds > limit:
+                break
+            if time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                self._save(record)
+                saved = time.monotonic()
+        self._save(record)
+
+    def _advance(self) -> dict[str, float]:
+        import torch
+
+        from worldgen.models.losses import discriminator_loss, generator_loss, gradient_penalty
+        from worldgen.models.terrain_net import judged_view
+
+        config = self.config
+        half = partial(torch.autocast, "cpu", torch.bfloat16)
+        rate = config.learning_rate * 0.5 ** (self.step / config.decay_steps)
+        for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = max(rate, config.learning_rate_final)
+        fine, coarse, condition, spacing = self._examples()
+        fake = self._refine(condition, spacing)  # (B, 1, 68, 68)
+        real_view = judged_view(fine, coarse, spacing)[..., 1:-1, 1:-1]  # (B, VIEWS, 64, 64)
+        fake_view = judged_view(fake, condition, spacing)[..., 1:-1, 1:-1]
+
+        penalise = self.step % config.penalty_every == 0
+        real_input = real_view.detach().requires_grad_(penalise)
+        fake_input = fake_view.detach().requires_grad_(penalise)
+        with half(enabled=config.bfloat16 and not penalise):
+            real, judged = self.discriminator(real_input).float(), self.discriminator(fake_input).float()
+        loss = discriminator = discriminator_loss(real, judged)
+        penalty = torch.zeros(())
+        if penalise:
+            penalty = gradient_penalty(real, real_input) + gradient_penalty(judged, fake_input)
+            loss = loss + config.gamma / 2 * config.penalty_every * penalty
+        self.discriminator_optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.discriminator_optimiser.step()
+
+        self.discriminator.requires_grad_(False)
+        with half(enabled=config.bfloat16):
+            real, judged = self.discriminator(real_view).float(), self.discriminator(fake_view).float()
+        generator = generator_loss(real, judged)
+        self.generator_optimiser.zero_grad(set_to_none=True)
+        generator.backward()  # type: ignore[no-untyped-call]
+        self.generator_optimiser.step()
+        self.discriminator.requires_grad_(True)
+
+        decay = min(config.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, parameter in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
+                mean.lerp_(parameter, 1 - decay)
+        return {
+            "discriminator": discriminator.item(),
+            "generator": generator.item(),
+            "penalty": penalty.item(),
+            "energy": (fake_view[:, 4].std() / real_view[:, 4].std()).item(),
+            "margin": (real - judged).mean().item(),
+        }
+
+    def _examples(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw fine (B, 1, 68, 68), coarse and condition (B, 1, 72, 72), coarse spacing (B, 1, 1, 1).
+
+        ``condition`` is ``coarse``, in part replaced by what the generator made of the next coarser map.
+        """
+        import torch
+
+        from worldgen.models.layers import crop, downsample
+
+        crops, spacings = self.sampler.batch(self.config.batch)
+        spacing = torch.from_numpy(spacings).reshape(-1, 1, 1, 1) * 2
+        whole = torch.from_numpy(crops)[:, None]  # (B, 1, S, S)
+        whole = whole - whole.mean(dim=(2, 3), keepdim=True)  # numbers near 0 lose less to float32
+        halved = downsample(whole)
+        coarsest = downsample(halved)
+        fine = crop(whole, (whole.shape[-1] - 2 * OUTPUT_CELLS) // 2)
+        coarse = crop(halved, (halved.shape[-1] - 2 * (coarsest.shape[-1] - 2 * _halo())) // 2)
+        count = int(self.config.rollout * self.config.batch)
+        if not count:
+            return fine, coarse, coarse, spacing
+        with torch.no_grad():
+            made = self._refine(coarsest[:count], 2 * spacing[:count])
+        return fine, coarse, torch.cat([made, coarse[count:]]), spacing
+
+    def _refine(self, coarse: Tensor, spacing: Tensor) -> Tensor:
+        import torch
+
+        from worldgen.models.terrain_net import NOISE
+
+        batch, _, height, width = coarse.shape
+        uniform = torch.rand((4, batch, NOISE, height, width), generator=self.noise)
+        noise = (uniform.sum(dim=0) - 2) * 3**0.5  # the distribution of layers.hashed_noise
+        self.generator.bfloat16_trunk = self.config.bfloat16
+        return self.generator(coarse, spacing, noise)  # type: ignore[no-any-return]
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.config.output.with_suffix(".checkpoint.pt")
+
+    @property
+    def _curves(self) -> Path:
+        return self.config.output.with_suffix(".curves.csv")
+
+    def _log(self, figures: dict[str, float]) -> None:
+        self._curves.parent.mkdir(parents=True, exist_ok=True)
+        new = not self._curves.is_file()
+        with self._curves.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            if new:
+                writer.writerow(COLUMNS)
+            values = [f"{figures[name]:.5f}" for name in COLUMNS[2:]]
+            writer.writerow([self.step, f"{self.seconds:.0f}", *values])
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "averaged": self.averaged,
+            "generator_optimiser": self.generator_optimiser,
+            "discriminator_optimiser": self.discriminator_optimiser,
+        }
+
+    def _save(self, record: dict[str, Any]) -> None:
+        import torch
+
+        from worldgen.models.checkpoint import save_weights
+
+        made = {
+            "steps": self.step,
+            "crops": self.step * self.config.batch,
+            "minutes": round(self.seconds / 60, 1),
+        }
+        save_weights(
+            self.averaged,
+            self.config.output,
+            config={"channels": self.config.channels},
+            training={**record, **made},
+        )
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
+        state["noise"] = self.noise.get_state()
+        state["sampler"] = self.sampler.random.bit_generator.state
+        state["step"], state["seconds"] = self.step, self.seconds
+        temporary = self._checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        os.replace(temporary, self._checkpoint)
+
+    def _load(self) -> None:
+        import torch
+
+        state = torch.load(self._checkpoint, weights_only=True)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.noise.set_state(state["noise"])
+        self.sampler.random.bit_generator.state = state["sampler"]
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def _halo() -> int:
+    from worldgen.models.terrain_net import HALO
+
+    return HALO
