@@ -84,8 +84,8 @@ def stream_power(
 
     Two recipes that were tuned by eye on hillshades:
 
-    * To grow ranges 1 to 2 km high on a coarse grid (193² at 62.5 m takes about a second): start from noise of
-      a few metres, uplift 0 to 1.6e-3 from smooth noise (plains where it is about 0), erodibility 1.4e-5,
+    * To grow ranges 1 to 2 km high on a coarse grid (193² at 62.5 m takes about a second): start from noise
+      of a few metres, uplift 0 to 1.6e-3 from smooth noise (plains where it is about 0), erodibility 1.4e-5,
       diffusivity 0.03, time_step 2e4, 120 steps, edges "fixed". Then cut off a margin of a sixth, so that the
       border crosses the land. Relief goes with uplift / erodibility.
     * To carve gullies into a finished map at 2 to 8 m: add roughness of a few metres (2 octaves below 200 m;
