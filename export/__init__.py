@@ -11,6 +11,9 @@ from pathlib import Path
 
 from worldgen.errors import ExportError, nearest
 from worldgen.export.gltf import write_glb, write_gltf
+from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
+from worldgen.export.manifest import describe_weights, write_manifest
+from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.scene import Scene
 
@@ -18,9 +21,16 @@ __all__ = [
     "EXPORTERS",
     "ExportOptions",
     "Writer",
+    "describe_weights",
     "export_scene",
+    "read_heightmap_png",
+    "read_r16",
     "write_glb",
     "write_gltf",
+    "write_heightmap_png",
+    "write_manifest",
+    "write_obj",
+    "write_r16",
     "writer_for",
 ]
 
@@ -29,6 +39,7 @@ Writer = Callable[[Scene, Path, ExportOptions], list[Path]]
 EXPORTERS: dict[str, Writer] = {
     ".glb": write_glb,
     ".gltf": write_gltf,
+    ".obj": write_obj,
 }
 
 

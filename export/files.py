@@ -78,11 +78,11 @@ class FileSet:
             raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
         self.paths.append(path)
         self._parts.append(part)
-        with stream:
-            try:
+        try:
+            with stream:
                 yield stream
-            except OSError as error:
-                raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+        except OSError as error:  # a full disk may show only when the stream is closed
+            raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
 
     def write(self, path: Path, data: bytes) -> None:
         """Write one whole file of the set."""

@@ -3,8 +3,9 @@
 Plain core glTF that opens anywhere: PNG and JPEG, instances as nodes that share a mesh, no extension that a
 client must have. Only the sun uses one, KHR_lights_punctual, and clients may ignore it.
 
-Our own writer instead of pygltflib: 64 chunks and 25,000 instances take 0.6 s and no copy of the vertices,
-because arrays go to the file as they are, and nodes are plain dictionaries.
+Our own writer instead of pygltflib: arrays go to the file as they are, and nodes are plain dictionaries, so
+64 chunks of 129² vertices and 25,000 instances take 0.35 s of processor time beside the images (0.8 s where
+tangents have to be derived) and no copy of the vertices.
 
 Source: Khronos, glTF 2.0 specification; KHR_lights_punctual.
 """
@@ -99,11 +100,13 @@ class _Document:
             nodes=[index for node in scene.nodes for index in self._add_node(node)],
             extras=scene.extras,
         )
-        self.image_objects: list[dict[str, Any]] = [{"name": image.name} for image in self.materials.images]
+        self.image_objects: list[dict[str, Any]] = [
+            {"name": image.name} for image in self.materials.images.sources
+        ]
 
     def encode_images(self) -> list[EncodedImage]:
         """Encode the images of all materials, in the order of ``image_objects``."""
-        return encode_images(self.materials.images, self.options)
+        return encode_images(self.materials.images.sources, self.options)
 
     def check_size(self, length: int = 0) -> None:
         """Refuse a file that the format cannot hold; cheap, for planning takes no memory."""

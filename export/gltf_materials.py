@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.export.images import ImageSource, Role, fingerprint, safe_name
+from worldgen.export.images import ImageTable, Role
 from worldgen.materials import PBRMaterial
 
 LINEAR = 9729
@@ -25,17 +25,15 @@ class MaterialTable:
     Attributes
     ----------
     materials, textures, samplers : JSON objects for the document.
-    images : pixels that the document's ``images`` refer to, in order; not yet encoded.
+    images : the pixels of the document's ``images``, in order; not yet encoded.
     """
 
     def __init__(self) -> None:
         self.materials: list[dict[str, Any]] = []
         self.textures: list[dict[str, Any]] = []
         self.samplers: list[dict[str, Any]] = []
-        self.images: list[ImageSource] = []
+        self.images = ImageTable()
         self._materials: dict[int, tuple[int, PBRMaterial]] = {}
-        self._images: dict[tuple[Role, bytes], int] = {}
-        self._names: set[str] = set()
 
     def add(self, material: PBRMaterial) -> int:
         """Return the index of a material, adding it when it is new (by identity)."""
@@ -69,7 +67,8 @@ class MaterialTable:
         return result
 
     def _texture(self, material: PBRMaterial, role: Role, pixels: NDArray[np.uint8]) -> dict[str, Any]:
-        texture = {"sampler": self._sampler(material.repeat), "source": self._image(material, role, pixels)}
+        image = self.images.add(material.name, role, pixels)
+        texture = {"sampler": self._sampler(material.repeat), "source": image}
         return {"index": _index_of(self.textures, texture)}
 
     def _sampler(self, repeat: bool) -> int:
@@ -78,18 +77,6 @@ class MaterialTable:
             self.samplers,
             {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR, "wrapS": wrap, "wrapT": wrap},
         )
-
-    def _image(self, material: PBRMaterial, role: Role, pixels: NDArray[np.uint8]) -> int:
-        key = (role, fingerprint(pixels))
-        if key not in self._images:
-            name = stem = safe_name(f"{material.name}_{role}")
-            number = 2
-            while name.lower() in self._names:  # two materials may share a name, and some disks ignore case
-                name, number = f"{stem}_{number}", number + 1
-            self._names.add(name.lower())
-            self.images.append(ImageSource(name, role, pixels))
-            self._images[key] = len(self.images) - 1
-        return self._images[key]
 
 
 def _index_of(objects: list[dict[str, Any]], wanted: dict[str, Any]) -> int:

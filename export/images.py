@@ -69,6 +69,44 @@ def fingerprint(pixels: NDArray[np.uint8]) -> bytes:
     return digest.digest()
 
 
+class UniqueNames:
+    """Hands out safe names, each once; some disks and clients ignore case, so it does not count."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def make(self, text: str) -> str:
+        """Return ``safe_name(text)``, with ``_2``, ``_3``, ... where it was given out before."""
+        name = stem = safe_name(text)
+        number = 2
+        while name.lower() in self._used:
+            name, number = f"{stem}_{number}", number + 1
+        self._used.add(name.lower())
+        return name
+
+
+class ImageTable:
+    """Collects the images of a scene's materials; equal pixels of one role are kept once.
+
+    Attributes
+    ----------
+    sources : what waits for encoding, in the order of first use.
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[ImageSource] = []
+        self._known: dict[tuple[Role, bytes], int] = {}
+        self._names = UniqueNames()
+
+    def add(self, owner: str, role: Role, pixels: NDArray[np.uint8]) -> int:
+        """Return the index of an image in ``sources``; ``owner`` names it when it is new."""
+        key = (role, fingerprint(pixels))
+        if key not in self._known:
+            self.sources.append(ImageSource(self._names.make(f"{owner}_{role}"), role, pixels))
+            self._known[key] = len(self.sources) - 1
+        return self._known[key]
+
+
 def encode_image(source: ImageSource, options: ExportOptions) -> EncodedImage:
     """Encode one image; alpha always becomes PNG, for JPEG has none.
 
