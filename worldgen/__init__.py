@@ -1,3 +1,95 @@
-"""worldgen: virtual environments from a seed."""
+"""worldgen: virtual environments from a seed.
+
+>>> import worldgen as wg
+>>> world = wg.build(wg.WorldConfig(preset="alpine", seed=7))    # doctest: +SKIP
+>>> world.export("out/alpine.glb")                               # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from worldgen.build import build
+    from worldgen.config import WorldConfig, preset_names
+    from worldgen.dem import read_dem
+    from worldgen.errors import (
+        ConfigError,
+        ExportError,
+        InputError,
+        MissingExtraError,
+        PreviewError,
+        WeightsError,
+        WorldgenError,
+    )
+    from worldgen.export import ExportOptions
+    from worldgen.grid import Grid
+    from worldgen.heightmap import Heightmap
+    from worldgen.materials import PBRMaterial
+    from worldgen.mesh import Mesh, Model
+    from worldgen.scene import Instances, Node, Scene
+    from worldgen.world import World
 
 __version__ = "0.1.0"
+
+# Name -> module. Loaded on first use (PEP 562), so that `import worldgen` costs nothing.
+_HOMES = {
+    "build": "build",
+    "WorldConfig": "config",
+    "preset_names": "config",
+    "read_dem": "dem",
+    "ConfigError": "errors",
+    "ExportError": "errors",
+    "InputError": "errors",
+    "MissingExtraError": "errors",
+    "PreviewError": "errors",
+    "WeightsError": "errors",
+    "WorldgenError": "errors",
+    "ExportOptions": "export",
+    "Grid": "grid",
+    "Heightmap": "heightmap",
+    "PBRMaterial": "materials",
+    "Mesh": "mesh",
+    "Model": "mesh",
+    "Instances": "scene",
+    "Node": "scene",
+    "Scene": "scene",
+    "World": "world",
+}
+
+__all__ = [
+    "ConfigError",
+    "ExportError",
+    "ExportOptions",
+    "Grid",
+    "Heightmap",
+    "InputError",
+    "Instances",
+    "Mesh",
+    "MissingExtraError",
+    "Model",
+    "Node",
+    "PBRMaterial",
+    "PreviewError",
+    "Scene",
+    "WeightsError",
+    "World",
+    "WorldConfig",
+    "WorldgenError",
+    "build",
+    "preset_names",
+    "read_dem",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'worldgen' has no attribute '{name}'")
+    value = getattr(import_module(f"worldgen.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -110,7 +110,7 @@ class ObjectsConfig(_Part):
     """What stands on the ground."""
 
     density: float = Field(1.0, ge=0, le=20, description="multiplies every kind's density")
-    maximum: int = Field(20_000, ge=0, le=2_000_000, description="most instances in one world")
+    maximum: int = Field(24_000, ge=0, le=2_000_000, description="most instances in one world")
     kinds: dict[str, float] = Field(
         default_factory=dict, description="factor for one kind, for example conifer = 0.5; 0 leaves it out"
     )

@@ -31,11 +31,12 @@ def macro_relief(config: TerrainConfig, grid: Grid, inside: tuple[slice, slice],
     inside : rows and columns that the world covers; its relief is what ``config.relief`` speaks of.
     seed : the world's seed.
     """
-    height: FloatArray = _SHAPES[config.shape](_Field(config, grid, seed))
+    height = _SHAPES[config.shape](_Field(config, grid, seed))
     low, high = np.percentile(height[inside], (2, 99.5))
     if config.shape in ("islands", "volcano"):
         return height  # these are in metres above the sea floor already
-    return config.base + (height - low) * (config.relief / max(high - low, 1e-9))
+    scaled: FloatArray = config.base + (height - low) * (config.relief / max(high - low, 1e-9))
+    return scaled
 
 
 class _Field:
@@ -116,7 +117,8 @@ def _islands(field: _Field) -> FloatArray:
     top = max(float(np.percentile(shaped[shaped > 0], 99.5)) if (shaped > 0).any() else 1.0, 1.0)
     floor = config.base * (1 - np.exp(np.minimum(land, 0) / 0.18))
     # Rivers end at the shore with whole cells; one cell of blur makes a beach of that staircase.
-    return gaussian_filter(np.where(shaped > 0, shaped * (config.relief / top), floor), 0.8)
+    land_and_bed = np.where(shaped > 0, shaped * (config.relief / top), floor)
+    return np.asarray(gaussian_filter(land_and_bed, 0.8), np.float64)
 
 
 def _volcano(field: _Field) -> FloatArray:

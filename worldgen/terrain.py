@@ -56,7 +56,7 @@ def learned(config: WorldConfig) -> Heightmap:
             _MAXIMUM_LEVELS,
         )
     )
-    # Coarse cell c covers the fine cells c·2^L .. (c+1)·2^L - 1; fine cell (0, 0) is the world's first vertex.
+    # Coarse cell c covers the fine cells c·2^L .. (c+1)·2^L - 1; fine cell (0, 0) is the first vertex.
     inside = -(-config.size // 2**levels)
     # Rivers come from outside: the land goes on around the world by at least a third of its width.
     pad = max(margin(levels), inside // 3)
@@ -72,7 +72,7 @@ def learned(config: WorldConfig) -> Heightmap:
 def refine(
     macro: NDArray[np.floating], spacing: float, levels: int, pad: int, size: int, seed: int
 ) -> Array32:
-    """Refine a coarse map ×2 ``levels`` times with the terrain net; ``pad`` coarse cells lie outside each side."""
+    """Refine a coarse map ×2 ``levels`` times with the terrain net; ``pad`` coarse cells frame the world."""
     from worldgen.models.terrain_gan import amplify
 
     return amplify(
@@ -89,7 +89,7 @@ def refine(
 
 
 def fractal_terrain(config: WorldConfig) -> Heightmap:
-    """Plain fractal noise of the preset's relief: quick, without a net, the baseline of the learned source."""
+    """Plain fractal noise of the preset's relief: quick, without a net."""
     grid, terrain = _grid(config), config.terrain
     table = permutation(config.seed, "terrain/fractal")
     x, z = grid.x[None, :] / terrain.feature_size, grid.z[:, None] / terrain.feature_size
@@ -102,8 +102,8 @@ def fractal_terrain(config: WorldConfig) -> Heightmap:
 def from_file(config: WorldConfig) -> Heightmap:
     """A real elevation file, cut or stretched to the world's grid; finer detail comes from the terrain net.
 
-    With ``terrain.dem_fit`` the whole file's shorter side is covered and the spacing follows from it; else the
-    middle of the file is cut out at the world's spacing.
+    With ``terrain.dem_fit`` the whole of the file's shorter side is covered and the spacing follows from it;
+    else the middle of the file is cut out at the world's spacing.
     """
     terrain = config.terrain
     assert terrain.dem is not None  # the config's validator saw to it
