@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
-from worldgen.models.terrain_data import Tile, coarsened, read_folder
+from worldgen.models.terrain_data import STRIPES, Tile, coarsened, read_folder, striping
 
 if TYPE_CHECKING:
     from worldgen.models.terrain_net import Amplifier
@@ -148,7 +148,8 @@ def evaluate(
         places = tuple(read_record(path)["training"].get("held_out_places", ()))
     tiles = [tile for tile in read_folder(data, spacing) if min(tile.elevation.shape) >= 2 * size]
     chosen = [tile for tile in tiles if tile.place in places] or tiles
-    chosen = [tile for tile in chosen if _middle(tile.flat, size).mean() < 0.1][:limit]
+    chosen = [tile for tile in chosen if _middle(tile.flat, size).mean() < 0.1]
+    chosen = [tile for tile in chosen if striping(tile.elevation) < STRIPES][:limit]
     if not chosen:
         raise InputError(f"{data} holds no land tile of at least {2 * size} cells a side to judge on")
     random = np.random.default_rng(seed)

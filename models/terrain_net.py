@@ -152,6 +152,12 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Conv2d(third, 1, 3, padding=1),
         )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, a=0.2)
+        for module in self.modules():
+            if isinstance(module, _Residual):
+                module.second.weight.data.mul_(0.1)
 
     def forward(self, view: Tensor) -> Tensor:
         """(B, VIEWS, H, W) from `judged_view` -> (B, 1, H / 8, W / 8) logits."""

@@ -47,7 +47,7 @@ class TerrainTraining(BaseModel):
     decay_steps: int = Field(
         3000, ge=1, description="the learning rate halves each so many steps, down to final"
     )
-    gamma: float = Field(1.0, ge=0, description="weight of the gradient penalties")
+    gamma: float = Field(0.05, ge=0, description="weight of the gradient penalties")
     penalty_every: int = Field(4, ge=1, description="penalties are computed each so many steps, weighted up")
     rollout: float = Field(0.4, ge=0, le=1, description="share of a batch that refines generated coarse maps")
     native_share: float = Field(0.4, ge=0, le=1, description="share of crops at the data's own resolution")

@@ -1,0 +1,143 @@
+"""Folders of elevation, the split by place, sea and stripes, augmented crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from worldgen.errors import InputError
+from worldgen.models.terrain_data import (
+    STRIPES,
+    CropSampler,
+    Tile,
+    coarsened,
+    flat_cells,
+    read_folder,
+    split_by_place,
+    striping,
+)
+
+
+def hills(size: int = 128, seed: int = 0) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).normal(size=(size, size))
+    return (500 + 2000 * gaussian_filter(noise, 4, mode="wrap") + noise).astype(np.float32)
+
+
+def tile(place: str = "here", spacing: float = 30.0, seed: int = 0, size: int = 128) -> Tile:
+    elevation = hills(size, seed)
+    return Tile(place, spacing, elevation, flat_cells(elevation))
+
+
+def write_index(folder: Path, text: str) -> None:
+    folder.joinpath("index.csv").write_text(text, encoding="utf-8")
+
+
+def test_index_gives_metres_places_and_licences(tmp_path: Path) -> None:
+    values = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    write_index(tmp_path, "file,place,spacing_m,scale,offset,licence\na.png,alps,30,0.5,-2,CC0\n")
+    (read,) = read_folder(tmp_path)
+    np.testing.assert_array_equal(read.elevation, values * np.float32(0.5) - 2)
+    assert (read.place, read.spacing, read.licence) == ("alps", 30.0, "CC0")
+
+
+def test_index_without_a_column_is_an_error(tmp_path: Path) -> None:
+    write_index(tmp_path, "file,place\na.png,alps\n")
+    with pytest.raises(InputError, match="spacing_m"):
+        read_folder(tmp_path)
+
+
+def test_plain_files_are_their_own_places(tmp_path: Path) -> None:
+    np.save(tmp_path / "ridge.npy", hills(16))
+    (read,) = read_folder(tmp_path, spacing=10.0)
+    assert (read.place, read.spacing, read.elevation.shape) == ("ridge", 10.0, (16, 16))
+
+
+def test_empty_or_absent_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds neither"):
+        read_folder(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        read_folder(tmp_path / "absent")
+
+
+def test_split_holds_out_whole_places() -> None:
+    tiles = [tile(place) for place in ("a", "a", "b", "c")]
+    training, held_out = split_by_place(tiles, ["a"])
+    assert [t.place for t in training] == ["b", "c"]
+    assert [t.place for t in held_out] == ["a", "a"]
+
+
+def test_split_by_hash_is_stable_and_about_a_tenth() -> None:
+    tiles = [
+        Tile(f"place {i}", 30.0, np.zeros((1, 1), np.float32), np.ones((1, 1), bool)) for i in range(200)
+    ]
+    _, held_out = split_by_place(tiles)
+    assert 8 <= len(held_out) <= 35
+    assert held_out == split_by_place(reversed(tiles))[1][::-1]
+
+
+def test_split_errors() -> None:
+    with pytest.raises(InputError, match="not in the data"):
+        split_by_place([tile("a")], ["b"])
+    with pytest.raises(InputError, match="every place is held out"):
+        split_by_place([tile("a")], ["a"])
+
+
+def test_flat_cells_are_the_level_ones() -> None:
+    elevation = hills(32)
+    elevation[:10] = 0
+    flat = flat_cells(elevation)
+    assert flat[:9].all()
+    assert not flat[11:].any()
+
+
+def test_coarsening_keeps_mean_and_halves_resolution() -> None:
+    fine = tile()
+    coarse = coarsened(fine)
+    assert coarse.elevation.shape == (64, 64)
+    assert coarse.spacing == 60.0
+    blocks = fine.elevation.reshape(64, 2, 64, 2).mean(axis=(1, 3))
+    assert np.abs(coarse.elevation - blocks).mean() < 0.05 * blocks.std()
+
+
+def test_stripes_are_found() -> None:
+    land = np.random.default_rng(1).normal(size=(128, 128)).astype(np.float32)
+    assert striping(land) < STRIPES
+    land += 0.5 * np.random.default_rng(2).normal(size=(128, 1)).astype(np.float32)
+    assert striping(land) > STRIPES
+
+
+def test_crops_are_reproducible_and_scaled() -> None:
+    draws = [CropSampler([tile()], context=96, middle=32, seed=4).batch(6) for _ in range(2)]
+    np.testing.assert_array_equal(draws[0][0], draws[1][0])
+    crops, spacings = draws[0]
+    assert crops.shape == (6, 96, 96)
+    assert crops.dtype == np.float32
+    assert set(spacings.tolist()) <= {30.0, 60.0}
+
+
+def test_crops_stay_off_the_sea() -> None:
+    elevation = hills(160)
+    elevation[np.tri(160, dtype=bool)] = 0
+    sampler = CropSampler(
+        [Tile("coast", 30.0, elevation, flat_cells(elevation))], context=64, middle=16, seed=0
+    )
+    crops, _ = sampler.batch(20)
+    middles = crops[:, 24:40, 24:40]
+    assert np.mean(middles == 0) < 0.12
+
+
+def test_crowded_places_are_drawn_less_than_their_share() -> None:
+    tiles = [tile("crowded", seed=i) for i in range(9)] + [tile("lonely", seed=9)]
+    sampler = CropSampler(tiles, context=64, middle=16, seed=0)
+    np.testing.assert_allclose(sampler.probability[-1], 0.25)
+
+
+def test_too_small_tiles_are_an_error() -> None:
+    with pytest.raises(InputError, match="no tile is at least 220 cells"):
+        CropSampler([tile()], context=300, middle=64, seed=0)
