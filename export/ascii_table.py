@@ -1,8 +1,8 @@
 """Rows of numbers as ASCII text, without a Python loop over rows.
 
 Each digit of a whole column comes from one integer division; absent characters (signs, leading zeros) are
-zero bytes, which are squeezed out at the end. Measured on two cores: a whole OBJ of 2.3 million faces, vertices
-included, takes 1.1 s of processor time; ``%`` on tuples takes 2.8 s for the faces alone, ``numpy.char`` 16 s.
+zero bytes, which are squeezed out at the end. Measured: an OBJ of 2.3 million faces, vertices included, takes
+1.1 s of processor time; ``%`` on tuples takes 2.8 s for the faces alone, ``numpy.char`` 16 s.
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import json
 import struct
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from worldgen.errors import ExportError
 from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
 from worldgen.export.gltf_materials import MaterialTable
-from worldgen.export.images import EncodedImage, encode_images
+from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.options import ExportOptions
 from worldgen.export.tangents import derive_tangents
 from worldgen.mesh import Mesh, Model
@@ -63,7 +62,9 @@ def write_glb(scene: Scene, path: Path, options: ExportOptions | None = None) ->
 def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
     """Write a scene as ``NAME.gltf``, ``NAME.bin`` and ``textures/NAME_*``; return all paths, ``.gltf`` last.
 
-    Texture names begin with the document's name, so that two worlds can share a folder.
+    Texture names begin with the document's name, so that two worlds can share a folder. Spaces and other
+    unusual characters of NAME become ``_`` in the names of the other files: percent-encoded URIs would be
+    right too, but trimesh does not decode them.
 
     Raises
     ------
@@ -71,16 +72,17 @@ def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -
     """
     document = _Document(scene, options or ExportOptions())
     document.check_size()
-    binary_path = path.with_suffix(".bin")
+    stem = safe_name(path.stem)
+    binary_path = path.with_name(f"{stem}.bin")
     with FileSet() as files:
         for image, encoded in zip(document.image_objects, document.encode_images(), strict=True):
-            file = f"textures/{path.stem}_{encoded.name}{encoded.suffix}"
+            file = f"textures/{stem}_{encoded.name}{encoded.suffix}"
             files.write(path.parent / file, encoded.data)
-            image["uri"] = quote(file)
+            image["uri"] = file
         if document.binary.length:
             with files.open(binary_path) as stream:
                 document.binary.write(stream)
-        files.write(path, document.json(uri=quote(binary_path.name)))
+        files.write(path, document.json(uri=binary_path.name))
     return files.paths
 
 

@@ -1,0 +1,40 @@
+"""worldgen.export: the table of formats, and what importing it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from export_examples import example_scene
+
+from worldgen.errors import ExportError
+from worldgen.export import EXPORTERS, export_scene, writer_for
+
+
+@pytest.mark.parametrize("suffix", sorted(EXPORTERS))
+def test_each_suffix_writes_a_file_of_that_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"world{suffix}"
+    files = export_scene(example_scene(), path)
+    assert files[-1] == path
+    assert all(file.stat().st_size for file in files)
+    assert writer_for(Path("WORLD" + suffix.upper())) is EXPORTERS[suffix]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("world.fbx", "'.fbx'"), ("world", "''"), ("a.glbb", "mean '.glb'")]
+)
+def test_unknown_suffix_lists_what_there_is(name: str, found: str) -> None:
+    with pytest.raises(ExportError, match=r"Allowed: \.glb, \.gltf, \.obj") as caught:
+        writer_for(Path(name))
+    assert found in str(caught.value)
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, worldgen.export\n"
+        "heavy = {'torch', 'vtk', 'pyvista', 'trimesh', 'numba'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
