@@ -13,6 +13,9 @@ from worldgen.errors import InputError, nearest
 from worldgen.ground_plants import grass, reed
 from worldgen.palms import fern, palm
 from worldgen.rocks import boulder, rock
+from worldgen.user_meshes import load_user_kind
+
+__all__ = ["KINDS", "AssetKind", "build_kind", "load_user_kind"]
 
 
 def _snowy_conifer(seed: int) -> AssetKind:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.kernel import kernel
 from worldgen.painting import Atlas, Box, Floats, Pixels
 from worldgen.shapes import Shape, both_sides, merge, normalized, ribbons
 
@@ -13,7 +13,7 @@ OVERSAMPLING = 3
 GAP = 0.02  # metres between a card's front and back
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _rasterize(
     corners: NDArray[np.float64],
     texels: NDArray[np.float64],
@@ -89,7 +89,10 @@ def project(
     small = large.reshape(height, OVERSAMPLING, width, OVERSAMPLING, 4).sum(axis=(1, 3))
     alpha = small[..., 3:] / 255.0
     color = np.where(alpha > 0, small[..., :3] / np.maximum(alpha, 1.0), 0.0)
-    return np.rint(np.concatenate([color, small[..., 3:] / OVERSAMPLING**2], axis=-1)).astype(np.uint8)
+    picture: Pixels = np.rint(np.concatenate([color, small[..., 3:] / OVERSAMPLING**2], axis=-1)).astype(
+        np.uint8
+    )
+    return picture
 
 
 def crossed_cards(

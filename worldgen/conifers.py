@@ -113,7 +113,7 @@ def _spruce(
     rings = np.array([foot + 0.03, foot + 0.28, 0.62, 0.93])[:: 1 if tiers > 8 else 3]
     core_radius = 0.26 * radius * np.clip((1 - (rings - foot) / (1 - foot)) ** 0.85, 0.02, 1)
     centres = np.stack([0 * rings, rings * height, 0 * rings], axis=-1)
-    steps = triangle_wave(np.arange(len(rings)) * 1.0)
+    steps = triangle_wave(np.arange(len(rings), dtype=np.float64))
     core = tube(
         centres, core_radius, 4, inside, inside[3] + (inside[1] - inside[3]) * steps, pointed=True, waves=2
     )

@@ -100,7 +100,8 @@ def tints(
     brightness = np.asarray(brightness, np.float64)
     warmth = generator.normal(0.0, spread, brightness.shape)[:, None] * np.array([0.9, 0.15, -0.7])
     jitter = generator.normal(1.0, spread, brightness.shape)[:, None]
-    return np.clip(np.asarray(base, np.float64) * (1 + warmth) * jitter * brightness[:, None], 8, 235)
+    colors: Floats = np.asarray(base, np.float64) * (1 + warmth) * jitter * brightness[:, None]
+    return np.clip(colors, 8, 235)
 
 
 def paint(width: int, height: int, strokes: Sequence[Strokes]) -> Pixels:

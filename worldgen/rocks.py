@@ -124,8 +124,9 @@ def _fit(shape: Shape, low: Floats, high: Floats) -> Shape:
 
 def _swell(points: Floats, waves: Floats, phases: Floats, amount: float) -> Floats:
     """Return points moved along their own direction by a few waves: breaks up what planes leave too clean."""
-    swell = np.sin(points @ waves.T + phases).mean(axis=1)
-    return points * (1 + amount * swell[:, None])
+    swell: Floats = np.sin(points @ waves.T + phases).mean(axis=1)
+    moved: Floats = points * (1 + amount * swell[:, None])
+    return moved
 
 
 def _angular(random: np.random.Generator) -> list[Shape]:

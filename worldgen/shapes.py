@@ -45,12 +45,18 @@ def face_normals(positions: Floats, indices: Integers) -> Floats:
 
 
 def smooth_normals(positions: Floats, indices: Integers) -> Floats:
-    """Return (V, 3) area-weighted vertex normals."""
-    faces = face_normals(positions, indices)
-    sums = np.zeros_like(positions)
-    for corner in range(3):
-        np.add.at(sums, indices[:, corner], faces)
-    return normalized(sums)
+    """Return (V, 3) vertex normals, each triangle weighted by its angle (Thürmer & Wüthrich 1998).
+
+    Weights by area were tried: they twist a tube's normals towards the diagonals of its quads, 18° at four sides.
+    """
+    faces = normalized(face_normals(positions, indices))
+    corners = positions[indices]  # (T, 3, 3)
+    ahead = normalized(np.roll(corners, -1, axis=1) - corners)
+    angles = np.arccos(np.clip(-np.einsum("tck,tck->tc", ahead, np.roll(ahead, 1, axis=1)), -1.0, 1.0))
+    weighted = (faces[:, None] * angles[..., None]).reshape(-1, 3)
+    owners = indices.reshape(-1)
+    sums = [np.bincount(owners, weighted[:, axis], minlength=len(positions)) for axis in range(3)]
+    return normalized(np.stack(sums, axis=-1))
 
 
 def merge(shapes: Sequence[Shape]) -> Shape:
@@ -112,8 +118,8 @@ def tube(
     ahead = np.cross(tangents, right)
     angle = 2 * np.pi * np.arange(sides) / sides
     factor = np.resize(np.asarray(profile, np.float64), sides)
-    # Angles run from `ahead` to `right`, so that sides × tangent faces outwards.
-    spokes = np.sin(angle)[:, None] * right[:, None] + np.cos(angle)[:, None] * ahead[:, None]  # (N, S, 3)
+    # Angles run from `right` to `ahead`: counter-clockwise around the tangent, so that quads face outwards.
+    spokes = np.cos(angle)[:, None] * right[:, None] + np.sin(angle)[:, None] * ahead[:, None]  # (N, S, 3)
     rings = centres[:, None] + spokes * (radii[:, None] * factor)[..., None]
     u = region[0] + (region[2] - region[0]) * triangle_wave(2.0 * waves * np.arange(sides) / sides)
     texcoords = np.stack(np.broadcast_arrays(u[None, :], along[:, None]), axis=-1)
@@ -198,7 +204,7 @@ def cards(centres: ArrayLike, facing: ArrayLike, up: ArrayLike, size: ArrayLike,
     regions : (B, 4) texcoords left, top, right, bottom.
     """
     facing = normalized(facing)
-    right = normalized(np.cross(up, facing))
+    right = normalized(np.cross(np.asarray(up, np.float64), facing))
     top = np.cross(facing, right)
     half = np.broadcast_to(np.asarray(size, np.float64), (len(facing),))[:, None]
     centres = np.asarray(centres, np.float64)
