@@ -1,0 +1,140 @@
+"""Make a new tileable latent out of an exemplar's: grafting of patches along least-cost closed seams.
+
+Draws from a small VAE's prior are blobs: real materials live on thin sets that a unit normal doesn't know. So
+a sample starts from the latent of a real, seamless material. Patches from elsewhere on the same torus are
+grafted over it until nothing stands where it stood; each patch is chosen because its rim fits what is there
+(image quilting, Efros & Freeman 2001; patches fitted by FFT, Kwatra et al. 2003), and is cut along the closed
+path where the two differ least. All indices wrap, so the result tiles as its source does, and the decoder,
+which has seen such grafts in training, draws the seam.
+
+Blending everywhere (Heitz & Neyret 2018) was tried first in thought and left: it ghosts cracks, stones and
+strata.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+ANGLES = 128  # samples of a seam's closed path
+
+
+def fit_costs(canvas: Array, source: Array, weight: Array) -> Array:
+    """Weighted squared difference of a canvas to every cyclic shift of a source.
+
+    Parameters
+    ----------
+    canvas : (C, h, w), a window of the canvas, as large as `source`.
+    source : (C, h, w), periodic.
+    weight : (h, w), what counts.
+
+    Returns
+    -------
+    costs : (h, w); entry (r, c) is for the source rolled by (-r, -c).
+    """
+    from scipy import fft
+
+    def spectrum(planes: Array) -> NDArray[np.complex64]:
+        return np.asarray(fft.rfft2(planes))
+
+    cross = np.conj(spectrum(weight * canvas)) * spectrum(source)
+    energy = np.conj(spectrum(weight)) * spectrum(np.sum(source**2, axis=0))
+    costs = fft.irfft2(energy - 2 * cross.sum(axis=0), s=weight.shape)
+    return np.asarray(costs + np.sum(weight * canvas**2), np.float32)
+
+
+def closed_path(error: Array, rim: tuple[float, float], softness: float = 0.6) -> Array:
+    """Mask (h, w) of the inside of the closed path of least error around the middle of `error`.
+
+    Parameters
+    ----------
+    error : (h, w), cost of a path through a cell.
+    rim : least and greatest radius of the path, in cells.
+
+    Dynamic programming over the polar unrolling; three turns are unrolled and the middle one is kept, which
+    makes the ends meet in all but degenerate cases (the mask is made from radii, so even then it is only a
+    step).
+    """
+    rows, columns = error.shape
+    angles = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+    radii = np.arange(rim[0], rim[1] + 0.25, 0.5)
+    y = np.rint(rows // 2 + radii * np.sin(angles)[:, None]).astype(int) % rows
+    x = np.rint(columns // 2 + radii * np.cos(angles)[:, None]).astype(int) % columns
+    polar = np.tile(error[y, x], (3, 1))  # (3·ANGLES, R)
+    total = polar.copy()
+    back = np.zeros(polar.shape, np.int64)
+    for i in range(1, len(polar)):
+        padded = np.concatenate([[np.inf], total[i - 1], [np.inf]])
+        choices = np.stack([padded[:-2], padded[1:-1], padded[2:]])
+        step = choices.argmin(axis=0)
+        back[i] = np.arange(len(radii)) + step - 1
+        total[i] += np.take_along_axis(choices, step[None], axis=0)[0]
+    path = np.empty(len(polar), np.int64)
+    path[-1] = int(total[-1].argmin())
+    for i in range(len(polar) - 1, 0, -1):
+        path[i - 1] = back[i, path[i]]
+    edge = radii[path[ANGLES : 2 * ANGLES]]
+    row, column = np.mgrid[:rows, :columns]
+    row, column = row - rows // 2, column - columns // 2
+    angle = np.mod(np.arctan2(row, column), 2 * np.pi)
+    limit = np.interp(angle, np.append(angles, 2 * np.pi), np.append(edge, edge[0]))
+    return np.asarray(np.clip(0.5 + (limit - np.hypot(row, column)) / (2 * softness), 0, 1), np.float32)
+
+
+def graft(
+    canvas: Array,
+    source: Array,
+    centre: tuple[int, int],
+    radius: float,
+    rng: np.random.Generator,
+    novelty: float,
+) -> None:
+    """Graft, in place, a well-fitting patch of `source` onto `canvas` (C, n, m), around `centre`.
+
+    `novelty` (cells): shifts that put the source's own surroundings back, within this distance, aren't used.
+    """
+    _, rows, columns = source.shape
+    canvas_rows = (np.arange(rows) - rows // 2 + centre[0]) % canvas.shape[1]
+    canvas_columns = (np.arange(columns) - columns // 2 + centre[1]) % canvas.shape[2]
+    window = canvas[:, canvas_rows[:, None], canvas_columns[None, :]]
+    row, column = np.mgrid[:rows, :columns]
+    distance = np.hypot(row - rows // 2, column - columns // 2)
+    weight = ((distance > 0.6 * radius) & (distance < 1.15 * radius)).astype(np.float32)
+    costs = fit_costs(window, source, weight)
+    # A shift at which the rim fits perfectly is the place the canvas was cut from: no change at all.
+    same = np.argwhere(costs < 0.02 * np.median(costs))
+    for r, c in same[:4]:
+        gap_r, gap_c = np.abs(row - r), np.abs(column - c)
+        near = np.hypot(np.minimum(gap_r, rows - gap_r), np.minimum(gap_c, columns - gap_c)) < novelty
+        costs[near] = np.inf
+    best = np.argsort(costs, axis=None)[:24]
+    shift = np.unravel_index(int(best[min(int(rng.exponential(5)), 23)]), costs.shape)
+    patch = np.roll(source, (-int(shift[0]), -int(shift[1])), axis=(1, 2))
+    error = np.sum((window - patch) ** 2, axis=0)
+    mask = closed_path(error, (0.6 * radius, 1.1 * radius))
+    canvas[:, canvas_rows[:, None], canvas_columns[None, :]] = window + mask * (patch - window)
+
+
+def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius: float = 22.0) -> Array:
+    """A new periodic latent (C, cells, cells) that looks like the periodic `source` (C, h, w) everywhere."""
+    _, rows, columns = source.shape
+    r0, c0 = int(rng.integers(rows)), int(rng.integers(columns))
+    canvas = source[
+        :, (np.arange(cells) + r0)[:, None] % rows, (np.arange(cells) + c0)[None, :] % columns
+    ].copy()
+    radius = min(radius, cells / 3, rows / 2.4)
+    across = max(2, round(cells / (1.45 * radius)))
+    # Cells of a jittered grid, in random order, starting at row and column 0: where a canvas that isn't a
+    # multiple of its source doesn't wrap yet, those grafts make it wrap.
+    places = [(i * cells / across, j * cells / across) for i in range(across) for j in range(across)]
+    order = rng.permutation(len(places))
+    order = np.concatenate(
+        [order[[min(places[k]) > 0 for k in order]], order[[min(places[k]) == 0 for k in order]]]
+    )
+    for k in order:
+        jitter = rng.uniform(-0.15, 0.15, size=2) * radius * (np.array(places[k]) > 0)
+        centre = (round(places[k][0] + jitter[0]) % cells, round(places[k][1] + jitter[1]) % cells)
+        graft(canvas, source, centre, radius, rng, novelty=0.6 * radius)
+    return canvas

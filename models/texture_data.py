@@ -1,0 +1,291 @@
+"""Read PBR material folders into arrays that a net can learn from.
+
+A material is one folder of maps with the usual names (``albedo``/``basecolor``/``diffuse``, ``normal``,
+``roughness``, ``ao``, ``height``). Three things happen on the way in, each for a reason seen on real sets:
+
+- Height is integrated from the normals: given heights are mostly 8-bit, and their steps show as terraces as
+  soon as a normal is derived from them.
+- Brightness and height that vary slower than about three cycles a tile are damped: they are what makes the
+  repeats of a tiled plane visible from afar.
+- Every channel is divided by its own contrast, so that faint materials (sand, snow) weigh as much in a loss
+  as loud ones. The numbers taken out are the material's `statistics`, put back after decoding.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.errors import InputError
+
+Array = NDArray[np.float32]
+
+CHANNELS = 6  # luma, blue - luma, red - luma, height, roughness, occlusion
+STATISTICS = (
+    "red",
+    "green",
+    "blue",
+    "contrast",
+    "relief",
+    "roughness",
+    "roughness_std",
+    "occlusion",
+    "occlusion_std",
+)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+NAMES = {
+    "albedo": ("albedo", "basecolor", "base_color", "diffuse", "diff", "color", "col"),
+    "normal": ("normal", "normalgl", "nor_gl", "normal_gl", "nor", "nrm"),
+    "roughness": ("roughness", "rough"),
+    "occlusion": ("ao", "ambientocclusion", "ambient_occlusion", "occlusion"),
+    "height": ("height", "displacement", "disp"),
+}
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Material:
+    """One material, normalised.
+
+    Attributes
+    ----------
+    maps : (6, H, W) float16, luma, blue - luma, red - luma, height, roughness, occlusion; zero mean, contrast
+        1.
+    present : (6,) bool, which channels the source has; absent ones are zero in `maps`.
+    statistics : (9,) float32, see `STATISTICS`: mean colour (sRGB, 0 to 1), standard deviation of luma,
+        standard
+        deviation of height in texels, mean and standard deviation of roughness and of occlusion (NaN:
+        absent).
+    seamless : the maps wrap on both axes.
+    """
+
+    name: str
+    kind: str
+    maps: NDArray[np.float16]
+    present: NDArray[np.bool_]
+    statistics: Array
+    seamless: bool
+
+
+def integrate_normals(normal: Array, *, seamless: bool = True) -> Array:
+    """Height, in texels, whose circular central differences fit a normal map best (Frankot & Chellappa 1988).
+
+    Parameters
+    ----------
+    normal : (H, W, 3) float32, OpenGL convention (X right, Y up the image), need not be of unit length.
+    seamless : whether it wraps; if not, it is mirrored first, so that the borders don't fight.
+
+    Returns
+    -------
+    height : (H, W) float32, texels, zero mean.
+    """
+    upward = np.maximum(normal[..., 2], 0.15)  # steeper than about 81 degrees is noise in an 8-bit map
+    along, down = -normal[..., 0] / upward, normal[..., 1] / upward  # d height / d column, d height / d row
+    along, down = along - along.mean(), down - down.mean()
+    rows, columns = along.shape
+    if not seamless:
+        along = np.concatenate([along, -along[:, ::-1]], axis=1)
+        along = np.concatenate([along, along[::-1]], axis=0)
+        down = np.concatenate([down, down[:, ::-1]], axis=1)
+        down = np.concatenate([down, -down[::-1]], axis=0)
+    fy = np.fft.fftfreq(along.shape[0])[:, None]
+    fx = np.fft.rfftfreq(along.shape[1])[None, :]
+    # sin: the response of a central difference, the operator that normals are derived with later.
+    dy, dx = np.sin(2 * np.pi * fy), np.sin(2 * np.pi * fx)
+    power = dx**2 + dy**2
+    # Wiener-like floor only near Nyquist, where a central difference sees nothing.
+    floor = 0.05 * (np.maximum(np.abs(fy), fx) > 0.3)
+    spectrum = -1j * (dx * np.fft.rfft2(along) + dy * np.fft.rfft2(down)) / np.maximum(power + floor, 1e-9)
+    spectrum[0, 0] = 0
+    height = np.fft.irfft2(spectrum, s=along.shape)
+    return height[:rows, :columns].astype(np.float32)
+
+
+def damp_slow(image: Array, *, cycles: float = 3.0, keep: float = 0.3) -> Array:
+    """Damp what varies slower than `cycles` per 512 texels to the share `keep`; the mean stays.
+
+    image : (H, W) float32, periodic.
+    """
+    fy = np.fft.fftfreq(image.shape[0])[:, None] * 512
+    fx = np.fft.rfftfreq(image.shape[1])[None, :] * 512
+    gain = keep + (1 - keep) * (1 - np.exp(-(fy**2 + fx**2) / cycles**2))
+    gain[0, 0] = 1
+    return np.fft.irfft2(np.fft.rfft2(image) * gain, s=image.shape).astype(np.float32)
+
+
+def normalise(
+    color: Array,
+    height: Array,
+    roughness: Array | None,
+    occlusion: Array | None,
+) -> tuple[Array, NDArray[np.bool_], Array]:
+    """Turn maps into the net's channels, their presence and their statistics.
+
+    Parameters
+    ----------
+    color : (H, W, 3) float32 sRGB, 0 to 1.  height : (H, W) float32, texels.
+    roughness, occlusion : (H, W) float32, 0 to 1, or None where unknown.
+
+    Returns
+    -------
+    maps (6, H, W) float32, present (6,) bool, statistics (9,) float32: see `Material`.
+    """
+    mean = color.reshape(-1, 3).mean(axis=0)
+    luma = color @ LUMA
+    opponent = [luma, color[..., 2] - luma, color[..., 0] - luma]
+    opponent = [damp_slow(plane - plane.mean()) for plane in opponent]
+    contrast = max(float(opponent[0].std()), 0.004)
+    height = damp_slow(height - height.mean(), cycles=4)
+    relief = max(float(height.std()), 0.01)
+    planes = [plane / contrast for plane in opponent] + [height / relief]
+    statistics = [*mean, contrast, relief]
+    for plane, least in ((roughness, 0.01), (occlusion, 0.01)):
+        if plane is None:
+            planes.append(np.zeros_like(luma))
+            statistics += [np.nan, np.nan]
+        else:
+            flat = damp_slow(plane - plane.mean())
+            spread = max(float(flat.std()), least)
+            planes.append(flat / spread)
+            statistics += [float(plane.mean()), spread]
+    present = np.array([True] * 4 + [roughness is not None, occlusion is not None])
+    # Beyond 6 standard deviations are JPEG sparkles and pinholes: they would own the squared terms of a loss.
+    maps = np.clip(np.stack(planes), -6, 6).astype(np.float32)
+    return maps, present, np.array(statistics, np.float32)
+
+
+def denormalise(maps: Array, statistics: Array) -> tuple[Array, Array, Array, Array]:
+    """Inverse of `normalise`: base color (H, W, 3), height (H, W) in texels, roughness, occlusion (H, W)."""
+    mean, contrast, relief = statistics[:3], statistics[3], statistics[4]
+    luma, blue, red = maps[0] * contrast, maps[1] * contrast, maps[2] * contrast
+    r, b = luma + red, luma + blue
+    g = (luma - LUMA[0] * r - LUMA[2] * b) / LUMA[1]
+    color = np.clip(np.stack([r, g, b], axis=-1) + mean, 0, 1).astype(np.float32)
+    roughness = np.clip(maps[4] * statistics[6] + statistics[5], 0.02, 1).astype(np.float32)
+    occlusion = np.clip(maps[5] * statistics[8] + statistics[7], 0, 1).astype(np.float32)
+    return color, (maps[3] * relief).astype(np.float32), roughness, occlusion
+
+
+def find_maps(folder: Path) -> dict[str, Path]:
+    """Which file of a folder is which map, by name; OpenGL normals win over DirectX ones."""
+    found: dict[str, Path] = {}
+    for kind, names in NAMES.items():
+        for path in sorted(folder.iterdir()):
+            stem = path.stem.lower()
+            if path.suffix.lower() in SUFFIXES and any(
+                stem == name or stem.endswith(("_" + name, "-" + name)) for name in names
+            ):
+                found.setdefault(kind, path)
+    return found
+
+
+def _read(path: Path, size: int) -> Array:
+    """(size, size[, 3]) float32, 0 to 1."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        scale = 65535 if image.mode.startswith("I") else 255
+        plain = image if image.mode in ("L", "RGB") or scale == 65535 else image.convert("RGB")
+        if plain.size != (size, size):
+            plain = plain.resize((size, size), Image.Resampling.LANCZOS)
+        return np.asarray(plain, np.float32) / np.float32(scale)
+
+
+def _gray(path: Path | None, size: int) -> Array | None:
+    if path is None:
+        return None
+    image = _read(path, size)
+    return image if image.ndim == 2 else image.mean(axis=-1, dtype=np.float32)
+
+
+def read_material(folder: Path, *, kind: str, seamless: bool = True, size: int = 512) -> Material:
+    """Read one folder.
+
+    Raises
+    ------
+    InputError : it has no base color, or neither normals nor height.
+    """
+    files = find_maps(folder)
+    if "albedo" not in files or not files.keys() & {"normal", "height"}:
+        raise InputError(f"{folder}: needs a base color and a normal or height map, found {sorted(files)}")
+    color = _read(files["albedo"], size)
+    if color.ndim == 2:
+        color = np.repeat(color[..., None], 3, axis=-1)
+    if "normal" in files:
+        height = integrate_normals(_read(files["normal"], size) * 2 - 1, seamless=seamless)
+    else:
+        # No unit is given with a height map: a tenth of the tile is a usual depth for ground and rock.
+        given = _gray(files["height"], size)
+        assert given is not None
+        height = given * np.float32(size / 10)
+    maps, present, statistics = normalise(
+        color, height, _gray(files.get("roughness"), size), _gray(files.get("occlusion"), size)
+    )
+    return Material(folder.name, kind, maps.astype(np.float16), present, statistics, seamless)
+
+
+def list_materials(data: Path) -> Iterator[tuple[Path, str, bool]]:
+    """(folder, class, seamless) of each material of a data folder, in a fixed order.
+
+    With an ``index.csv`` (columns name, class, seamless) that is the list; otherwise each folder is a
+    material whose class is its name up to the first digit or separator: ``rock_02`` and ``Rock02`` are
+    ``rock``.
+    """
+    index = data / "index.csv"
+    if index.is_file():
+        with index.open(encoding="utf-8", newline="") as file:
+            for row in sorted(csv.DictReader(file), key=lambda row: row["name"]):
+                yield data / row["name"], row["class"], row.get("seamless", "yes") == "yes"
+        return
+    if not data.is_dir():
+        raise InputError(f"{data} is not a folder of materials")
+    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
+        word = folder.name.lower()
+        cut = next((i for i, letter in enumerate(word) if not letter.isalpha() and letter != "_"), len(word))
+        yield folder, word[:cut].strip("_") or word, True
+
+
+# Held out of training and used for figures only.
+HELD_OUT = frozenset(
+    {
+        "ambientcg_Rock015",
+        "ambientcg_Rock020",
+        "ambientcg_Ground067",
+        "ambientcg_Ground054",
+        "cc0textures_Gravel05",
+        "cgbookcase_Bark_06",
+    }
+)
+# Made by people, not ground: left out, so that a small net spends itself on nature.
+NOT_NATURAL = frozenset(
+    {
+        "brick",
+        "concrete",
+        "facade",
+        "metal",
+        "paving",
+        "plaster",
+        "roof",
+        "stone",
+        "stone_wall",
+        "tiles",
+        "vegetation",
+        "wood",
+    }
+)
+
+
+def load_materials(data: Path) -> tuple[list[Material], list[Material]]:
+    """Training and held-out materials of a data folder."""
+    training: list[Material] = []
+    held_out: list[Material] = []
+    for folder, kind, seamless in list_materials(data):
+        if kind not in NOT_NATURAL:
+            material = read_material(folder, kind=kind, seamless=seamless)
+            (held_out if folder.name in HELD_OUT else training).append(material)
+    return training, held_out

@@ -1,0 +1,233 @@
+"""The texture VAE's nets: encoder, decoder, and the patch critic that trains them to be sharp.
+
+Everything is convolutional and wraps (circular padding), so a decoded map tiles exactly and rolling the
+latent rolls the result. No normalisation layer looks across the picture (that would tie a texel to the far
+side of the tile and to the tile's size); residual branches start at zero instead (Zhang et al. 2019,
+"Fixup"). The nets work on normalised channels (see `worldgen.models.texture_data`); they know no files and no
+classes' names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CELL = 4  # texels per latent cell, along each axis
+
+
+@dataclass(frozen=True)
+class TextureNetConfig:
+    """Sizes of the nets; `classes` are the class names in the order of their embedding."""
+
+    classes: tuple[str, ...]
+    channels: int = 6
+    latent: int = 6
+    style: int = 16
+    widths: tuple[int, int, int] = (64, 32, 12)  # at 1/4, 1/2 and full resolution
+    depths: tuple[int, int] = (4, 2)  # residual blocks at 1/4 and 1/2
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self) | {
+            "classes": list(self.classes), "widths": list(self.widths), "depths": list(self.depths)
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TextureNetConfig:
+        """Inverse of `as_dict`."""
+        listed: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**listed)
+
+
+class Convolution(nn.Conv2d):
+    """3×3 convolution whose border wraps, or mirrors for crops that don't wrap (in training)."""
+
+    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0) -> None:
+        super().__init__(inputs, outputs, 3)
+        nn.init.kaiming_normal_(self.weight, a=0.2)
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+        with torch.no_grad():
+            self.weight.mul_(gain)
+
+    def forward(self, x: Tensor, border: str = "circular") -> Tensor:
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode=border), self.weight, self.bias)
+
+
+class Block(nn.Module):
+    """Residual block: convolution, noise, style (FiLM, Perez et al. 2018), convolution."""
+
+    def __init__(self, width: int, style: int) -> None:
+        super().__init__()
+        self.first = Convolution(width, width)
+        self.second = Convolution(width, width, gain=0.1)
+        self.film = nn.Linear(style, 2 * width)
+        nn.init.normal_(self.film.weight, std=0.02)
+        nn.init.zeros_(self.film.bias)
+        self.noise_gain = nn.Parameter(torch.full((1, width, 1, 1), 0.05))
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None, border: str) -> Tensor:
+        h = self.first(F.leaky_relu(x, 0.2), border)  # (B, C, H, W)
+        if noise is not None:
+            h = h + self.noise_gain * noise
+        scale, shift = self.film(style)[:, :, None, None].chunk(2, dim=1)
+        h = F.leaky_relu(h * (1 + scale) + shift, 0.2)
+        out: Tensor = x + self.second(h, border)
+        return out
+
+
+class Encoder(nn.Module):
+    """Maps (B, C, H, W) to the mean and log variance of a spatial latent (1/4) and of a style vector."""
+
+    def __init__(self, config: TextureNetConfig) -> None:
+        super().__init__()
+        wide = config.widths[0]
+        self.stem = nn.Conv2d(config.channels, 32, 4, stride=2)
+        self.wide = nn.Conv2d(32, wide, 4, stride=2)
+        self.blocks = nn.ModuleList(Block(wide, config.style) for _ in range(2))
+        self.spatial = Convolution(wide, 2 * config.latent)
+        self.style = nn.Linear(wide, 2 * config.style)
+        nn.init.normal_(self.style.weight, std=0.02)
+
+    def forward(self, maps: Tensor, kind: Tensor, border: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        pad = (1, 1, 1, 1)
+        h = F.leaky_relu(self.stem(F.pad(maps, pad, mode=border)), 0.2)  # (B, 32, H/2, W/2)
+        h = self.wide(F.pad(h, pad, mode=border))  # (B, 64, H/4, W/4)
+        for block in self.blocks:
+            h = block(h, kind, None, border)
+        h = F.leaky_relu(h, 0.2)
+        mean, spread = self.spatial(h, border).chunk(2, dim=1)
+        style_mean, style_spread = self.style(h.mean(dim=(2, 3))).chunk(2, dim=1)
+        # The offset starts the latent nearly noiseless: begun at a spread near 1, it took minutes to be used.
+        return mean, spread.clamp(-6, 6) - 4, style_mean, style_spread.clamp(-6, 6) - 2
+
+
+class Decoder(nn.Module):
+    """Spatial latent, style and noise to maps; nearest upsampling and convolution, so no checkerboard."""
+
+    def __init__(self, config: TextureNetConfig) -> None:
+        super().__init__()
+        wide, narrow, thin = config.widths
+        self.enter = Convolution(config.latent, wide)
+        self.stages = nn.ModuleList(
+            nn.ModuleList(Block(width, config.style) for _ in range(depth))
+            for width, depth in zip(config.widths, config.depths, strict=False)
+        )
+        self.up = nn.ModuleList([Convolution(wide, narrow), Convolution(narrow, thin)])
+        self.noise_gain = nn.Parameter(torch.full((1, thin, 1, 1), 0.05))
+        self.leave = Convolution(thin, config.channels, gain=0.5)
+
+    def forward(self, latent: Tensor, style: Tensor, noise: Sequence[Tensor], border: str) -> Tensor:
+        h = self.enter(latent, border)  # (B, 64, H/4, W/4)
+        for stage, up, grain in zip(self.stages, self.up, noise, strict=False):
+            for block in stage:  # type: ignore[attr-defined]
+                h = block(h, style, grain, border)
+            h = up(F.interpolate(F.leaky_relu(h, 0.2), scale_factor=2, mode="nearest"), border)
+        h = F.leaky_relu(h + self.noise_gain * noise[-1], 0.2)  # (B, 16, H, W)
+        out: Tensor = self.leave(h, border)  # (B, 6, H, W)
+        return out
+
+
+class TextureNet(nn.Module):
+    """Encoder and decoder with their class embedding.
+
+    Examples
+    --------
+    >>> net = TextureNet(TextureNetConfig(classes=("rock", "sand")))
+    >>> latent, style = torch.zeros(1, 6, 8, 8), torch.zeros(1, 16)
+    >>> noise = [torch.zeros(1, 1, side, side) for side in (8, 16, 32)]
+    >>> net.decode(latent, style, torch.tensor([0]), noise).shape
+    torch.Size([1, 6, 32, 32])
+    """
+
+    def __init__(self, config: TextureNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.kind = nn.Embedding(len(config.classes), config.style)
+        nn.init.normal_(self.kind.weight, std=0.5)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def encode(
+        self, maps: Tensor, kind: Tensor, border: str = "circular"
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Mean and log variance of the latent (B, 6, H/4, W/4), then of the style (B, 16)."""
+        if (
+            maps.ndim != 4
+            or maps.shape[1] != self.config.channels
+            or maps.shape[2] % CELL
+            or maps.shape[3] % CELL
+        ):
+            raise ValueError(f"maps must be (B, {self.config.channels}, 4h, 4w), found {tuple(maps.shape)}")
+        out: tuple[Tensor, Tensor, Tensor, Tensor] = self.encoder(maps, self.kind(kind), border)
+        return out
+
+    def decode(
+        self, latent: Tensor, style: Tensor, kind: Tensor, noise: Sequence[Tensor], border: str = "circular"
+    ) -> Tensor:
+        """Maps (B, 6, 4h, 4w) from a latent (B, 6, h, w), a style (B, 16), class indices (B,) and noise.
+
+        noise : standard normal maps (B, 1, s·h, s·w) for s = 1, 2, 4.
+        """
+        if latent.ndim != 4 or latent.shape[1] != self.config.latent:
+            raise ValueError(f"latent must be (B, {self.config.latent}, h, w), found {tuple(latent.shape)}")
+        out: Tensor = self.decoder(latent, style + self.kind(kind), noise, border)
+        return out
+
+
+class PatchCritic(nn.Module):
+    """Judges patches of about 46 texels of maps and their slopes, given the class (projection, Miyato
+    2018)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        normed = nn.utils.parametrizations.spectral_norm
+        self.layers = nn.ModuleList(
+            normed(layer)
+            for layer in (
+                nn.Conv2d(channels, 32, 4, 2),
+                nn.Conv2d(32, 64, 4, 2),
+                nn.Conv2d(64, 96, 4, 2),
+                nn.Conv2d(96, 96, 3),
+            )
+        )
+        self.judge = normed(nn.Conv2d(96, 1, 1))
+        self.kind = nn.Embedding(classes, 96)
+        nn.init.normal_(self.kind.weight, std=0.02)
+
+    def forward(self, maps: Tensor, kind: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Scores (B, h, w), higher is more real, and the features of each layer."""
+        features = []
+        h = maps
+        for layer in self.layers:
+            h = F.leaky_relu(layer(h), 0.2)
+            features.append(h)
+        score = self.judge(h)[:, 0] + (h * self.kind(kind)[:, :, None, None]).mean(dim=1)
+        return score, features
+
+
+class BankedTextureNet(nn.Module):
+    """The net with the quantised latents of the materials it may sample around; what the weight file holds.
+
+    Buffers: `codes` (N, 6, h, w) int8, `scales` (N, 6), `styles` (N, 16), `statistics` (N, 9).
+    """
+
+    codes: Tensor
+    scales: Tensor
+    styles: Tensor
+    statistics: Tensor
+
+    def __init__(self, config: TextureNetConfig, entries: int, cells: int, statistics: int = 9) -> None:
+        super().__init__()
+        self.net = TextureNet(config)
+        self.register_buffer("codes", torch.zeros(entries, config.latent, cells, cells, dtype=torch.int8))
+        self.register_buffer("scales", torch.zeros(entries, config.latent))
+        self.register_buffer("styles", torch.zeros(entries, config.style))
+        self.register_buffer("statistics", torch.zeros(entries, statistics))

@@ -1,0 +1,359 @@
+"""Train the texture VAE on folders of PBR materials.
+
+The loop is deterministic for a given `steps`: every step draws its randomness from (seed, step), so a run
+that was stopped and resumed gives the same bytes as one that was not. With `minutes` the learning-rate
+schedule follows the clock instead, and the run is as long as asked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from worldgen.errors import ConfigError, InputError
+from worldgen.models import texture_losses as losses
+from worldgen.models.texture_data import CHANNELS, Array, Material, load_materials
+from worldgen.models.texture_net import CELL, PatchCritic, TextureNet, TextureNetConfig
+
+Progress = Callable[[float, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class TextureTrainConfig:
+    """All that decides a run.
+
+    `data` is a folder of materials, `output` the ``.safetensors`` to write; the run's state lives beside it
+    in ``output.stem + "_run"``. One of `steps` and `minutes` must be given. `pairs` is half the batch: two
+    crops of the same material are drawn together. `critic_from` is the share of the run after which the
+    critic works.
+    """
+
+    data: Path
+    output: Path
+    seed: int = 0
+    steps: int | None = None
+    minutes: float | None = None
+    pairs: int = 3
+    crop: int = 128
+    learning_rate: float = 1.5e-3
+    critic_from: float = 0.35
+    critic_weight: float = 0.08
+    kl_weight: float = 0.03
+    free_nats: float = 0.5
+    threads: int = 1
+    bfloat16: bool = True
+    checkpoint_minutes: float = 4.0
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise ConfigError("give either steps or minutes for a training run")
+        if self.crop % CELL or self.crop < 32:
+            raise ConfigError(f"crop must be a multiple of {CELL} and at least 32, found {self.crop}")
+
+
+def draw_batch(
+    materials: Sequence[Material], kinds: Sequence[int], config: TextureTrainConfig, step: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops (2·pairs, 6, crop, crop), presence (2·pairs, 6, 1, 1) and class indices of one step.
+
+    Classes are drawn by the root of their number of materials, so that one with two sets is neither lost nor
+    learned by heart. Crops 2k and 2k+1 are from one material with one augmentation.
+    """
+    rng = np.random.default_rng([config.seed, step])
+    counts = np.bincount(kinds)[list(kinds)]
+    odds = 1 / np.sqrt(counts)
+    maps, present, labels = [], [], []
+    for index in rng.choice(len(materials), size=config.pairs, p=odds / odds.sum()):
+        material = materials[index]
+        scale = rng.choice([1.0, 1.0, 1.0, 1.5, 2.0])
+        side = round(config.crop * float(scale))
+        side = min(side, material.maps.shape[1])
+        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+        gain = np.exp(rng.normal(0, 0.1, size=(CHANNELS, 1, 1))).astype(np.float32)
+        for _ in range(2):
+            crop = _crop(material, side, rng)
+            crop = np.rot90(crop, turn, axes=(1, 2))
+            crop = crop[:, :, ::-1] if flip else crop
+            tensor = torch.from_numpy(np.ascontiguousarray(crop * gain))[None]
+            if side != config.crop:
+                tensor = F.interpolate(tensor, size=(config.crop, config.crop), mode="area")
+            maps.append(tensor)
+            present.append(material.present)
+            labels.append(kinds[index])
+    mask = torch.from_numpy(np.stack(present)).float()[:, :, None, None]
+    return torch.cat(maps).contiguous(memory_format=torch.channels_last), mask, torch.tensor(labels)
+
+
+def _crop(material: Material, side: int, rng: np.random.Generator) -> Array:
+    """A (6, side, side) window; anywhere on a seamless material, inside the borders of another."""
+    size = material.maps.shape[1]
+    if material.seamless:
+        rows, columns = (np.arange(side) + rng.integers(size) for _ in range(2))
+    else:
+        rows, columns = (np.arange(side) + rng.integers(size - side + 1) for _ in range(2))
+    window = material.maps[:, rows[:, None] % size, columns[None, :] % size]
+    return window.astype(np.float32)
+
+
+def noise_maps(batch: int, side: int, generator: torch.Generator) -> list[Tensor]:
+    """Noise for a decoder: standard normal (B, 1, s·side, s·side), s = 1, 2, 4."""
+    return [torch.randn(batch, 1, side * s, side * s, generator=generator) for s in (1, 2, 4)]
+
+
+class Trainer:
+    """Nets, optimisers and the state that a resumed run needs."""
+
+    def __init__(self, config: TextureTrainConfig, materials: list[Material]) -> None:
+        if not materials:
+            raise InputError(f"no material to train on in {config.data}")
+        torch.manual_seed(config.seed)  # only for the nets' first weights
+        self.config = config
+        self.materials = materials
+        self.classes = tuple(sorted({material.kind for material in materials}))
+        self.kinds = [self.classes.index(material.kind) for material in materials]
+        self.net = TextureNet(TextureNetConfig(classes=self.classes))
+        self.average = TextureNet(self.net.config)
+        self.average.load_state_dict(self.net.state_dict())
+        self.critic = PatchCritic(CHANNELS + 2, len(self.classes))
+        for part in (self.net, self.critic):  # a quarter faster than the default layout in bfloat16
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=4e-4, betas=(0.5, 0.99))
+        self.step = 0
+        self.seconds = 0.0
+
+    def share_done(self) -> float:
+        """From 0 to 1: how much of the run is over."""
+        if self.config.steps is not None:
+            return min(1.0, self.step / self.config.steps)
+        assert self.config.minutes is not None
+        return min(1.0, self.seconds / (60 * self.config.minutes))
+
+    def train_step(self) -> dict[str, float]:
+        """One update of the net, and of the critic once it works; returns the terms of the loss."""
+        config, done = self.config, self.share_done()
+        maps, present, kind = draw_batch(self.materials, self.kinds, config, self.step)
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        warm = min(1.0, (self.step + 1) / 200)
+        rate = config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            # One map in five is hidden: the net learns to infer a roughness or occlusion that isn't given.
+            hidden = (torch.rand(maps.shape[0], CHANNELS, 1, 1, generator=generator) < 0.2).float()
+            hidden[:, :4] = 0
+            seen = maps * present * (1 - hidden)
+            mean, spread, style_mean, style_spread = (
+                x.float() for x in self.net.encode(seen, kind, "reflect")
+            )
+            latent = mean + torch.exp(0.5 * spread) * torch.randn(mean.shape, generator=generator)
+            style = style_mean + torch.exp(0.5 * style_spread) * torch.randn(
+                style_mean.shape, generator=generator
+            )
+            noise = noise_maps(len(maps), latent.shape[-1], generator)
+            found = self.net.decode(latent, style, kind, noise, "reflect").float()
+        terms = {
+            "l1": losses.masked_l1(found, maps, present),
+            "pyramid": losses.pyramid_loss(found, maps, present),
+            "slope": losses.slope_loss(found, maps),
+            "spectrum": losses.spectrum_loss(found, maps, present),
+            "kl": losses.divergence(mean, spread, config.free_nats) / (CHANNELS * CELL**2),
+            "style_kl": losses.divergence(style_mean, style_spread, 0.1) / 1000,
+        }
+        weights = {
+            "l1": 1.0,
+            "pyramid": 0.5,
+            "slope": 0.3,
+            "spectrum": 0.08,
+            "kl": config.kl_weight,
+            "style_kl": 1.0,
+        }
+        loss = torch.stack([terms[name] * weight for name, weight in weights.items()]).sum()
+        if done >= config.critic_from:
+            ramp = min(1.0, (done - config.critic_from) / 0.1)
+            extra, critic_terms = self._critic_terms(maps, found, present, kind, latent, style, noise)
+            loss = loss + config.critic_weight * ramp * extra
+            terms |= critic_terms
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self._average(0.995 if self.step < 3000 else 0.998)
+        self.step += 1
+        return {"loss": float(loss.detach()), "rate": float(rate)} | {
+            name: float(term.detach()) for name, term in terms.items()
+        }
+
+    def _critic_terms(
+        self, maps: Tensor, found: Tensor, present: Tensor, kind: Tensor, latent: Tensor, style: Tensor,
+        noise: list[Tensor],
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        """Update the critic, then the net's adversarial and feature terms.
+
+        Half of what the critic judges are *grafts*: the latent of one crop with a patch of its partner's, as
+        sampling makes them. That teaches the decoder to hide the seams.
+        """
+        config = self.config
+        mask = graft_mask(latent.shape[-1], np.random.default_rng([config.seed, self.step, 1]))
+        partner = latent.reshape(-1, 2, *latent.shape[1:]).flip(1).reshape(latent.shape)
+        grafted = (latent * mask + partner * (1 - mask))[::2]
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            halves = [grain[::2] for grain in noise]
+            graft = self.net.decode(grafted, style[::2], kind[::2], halves, "reflect").float()
+            # Where the source lacks a map, the critic sees the net's own: absence must not give a real away.
+            real = losses.critic_view(maps * present + found.detach() * (1 - present))
+            fake = losses.critic_view(torch.cat([found, graft]))
+            both = torch.cat([kind, kind[::2]])
+            for parameter in self.critic.parameters():
+                parameter.requires_grad_(True)
+            real_score, _ = self.critic(real, kind)
+            fake_score, _ = self.critic(fake.detach(), both)
+            critic_loss = F.relu(1 - real_score.float()).mean() + F.relu(1 + fake_score.float()).mean()
+            self.critic_optimiser.zero_grad(set_to_none=True)
+            critic_loss.backward()  # type: ignore[no-untyped-call]
+            self.critic_optimiser.step()
+            for parameter in self.critic.parameters():
+                parameter.requires_grad_(False)
+            score, features = self.critic(fake, both)
+            with torch.no_grad():
+                _, wanted = self.critic(real, kind)
+        matching = losses.feature_loss(
+            [f[: len(kind)].float() for f in features], [f.float() for f in wanted]
+        )
+        adversarial = -score.float().mean()
+        return adversarial + 2 * matching, {
+            "adversarial": adversarial, "features": matching, "critic": critic_loss
+        }  # fmt: skip
+
+    @torch.no_grad()
+    def _average(self, keep: float) -> None:
+        for mine, theirs in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - keep)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All state as named tensors (safetensors holds no pickles, so optimiser state is flattened)."""
+        out: dict[str, Tensor] = {}
+        for part in ("net", "average", "critic"):
+            for name, tensor in getattr(self, part).state_dict().items():
+                out[f"{part}/{name}"] = tensor.detach().clone()
+        for part in ("optimiser", "critic_optimiser"):
+            for index, state in getattr(self, part).state_dict()["state"].items():
+                for name, value in state.items():
+                    out[f"{part}/{index}/{name}"] = torch.as_tensor(value).clone()
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write the run's state, under temporary names first."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {"step": self.step, "seconds": self.seconds, "classes": list(self.classes)}
+        save_file(
+            {name: tensor.contiguous() for name, tensor in self._tensors().items()},
+            str(folder / "state.part"),
+            metadata={"record": json.dumps(record)},
+        )
+        os.replace(folder / "state.part", folder / "state.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Read what `save` wrote."""
+        from safetensors import safe_open
+
+        path = folder / "state.safetensors"
+        if not path.is_file():
+            raise InputError(f"nothing to resume in {folder}")
+        with safe_open(str(path), framework="pt") as file:
+            record = json.loads(file.metadata()["record"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if tuple(record["classes"]) != self.classes:
+            raise InputError(f"{path} was trained on other classes: {', '.join(record['classes'])}")
+        self.step, self.seconds = record["step"], record["seconds"]
+        for part in ("net", "average", "critic"):
+            prefix = part + "/"
+            state = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+            getattr(self, part).load_state_dict(state)
+        for part in ("optimiser", "critic_optimiser"):
+            state_dict: dict[str, Any] = getattr(self, part).state_dict()
+            for name, tensor in tensors.items():
+                if name.startswith(part + "/"):
+                    _, index, key = name.split("/")
+                    state_dict["state"].setdefault(int(index), {})[key] = tensor
+            getattr(self, part).load_state_dict(state_dict)
+
+
+def graft_mask(side: int, rng: np.random.Generator) -> Tensor:
+    """(1, 1, side, side): 1 inside a random disc or half-plane, 0 outside, with a soft border."""
+    row, column = np.mgrid[:side, :side]
+    if rng.random() < 0.5:
+        angle = rng.uniform(0, 2 * np.pi)
+        distance = (
+            (row - side / 2) * np.sin(angle) + (column - side / 2) * np.cos(angle) + rng.normal(0, side / 8)
+        )
+    else:
+        centre = rng.uniform(side * 0.25, side * 0.75, size=2)
+        distance = np.hypot(row - centre[0], column - centre[1]) - rng.uniform(0.2, 0.45) * side
+    softness = rng.uniform(0.1, 3)
+    return torch.from_numpy(1 / (1 + np.exp(-2 * distance / softness))).float()[None, None]
+
+
+def train(config: TextureTrainConfig, progress: Progress | None = None) -> dict[str, Any]:
+    """Run a training from start (or where it was stopped) to end and write weights with their latent bank.
+
+    Parameters
+    ----------
+    progress : called about twice a second with the share done (0 to 1) and the last step's loss terms.
+
+    Returns
+    -------
+    The record that is also written into the weights' JSON: config, figures, materials.
+
+    Raises
+    ------
+    InputError : no material in `data`, or nothing to resume.
+    """
+    torch.set_num_threads(config.threads)
+    training, held_out = load_materials(config.data)
+    trainer = Trainer(config, training)
+    folder = config.output.with_name(config.output.stem + "_run")
+    if config.resume:
+        trainer.restore(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    last_save = last_call = begun = time.monotonic()
+    before = trainer.seconds
+    sums: dict[str, list[float]] = {}
+    with (folder / "curves.jsonl").open("a", encoding="utf-8") as curves:
+        while trainer.share_done() < 1:
+            terms = trainer.train_step()
+            now = time.monotonic()
+            trainer.seconds = before + now - begun
+            for name, value in terms.items():
+                sums.setdefault(name, []).append(value)
+            if trainer.step % 50 == 0:
+                row = {name: round(float(np.mean(values)), 5) for name, values in sums.items()}
+                row |= {"step": trainer.step, "seconds": round(trainer.seconds, 1)}
+                curves.write(json.dumps(row) + "\n")
+                curves.flush()
+                sums.clear()
+            if progress is not None and now - last_call > 0.5:
+                progress(trainer.share_done(), terms)
+                last_call = now
+            if now - last_save > 60 * config.checkpoint_minutes:
+                trainer.save(folder)
+                last_save = now
+    trainer.save(folder)
+    record = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(config).items()}
+    record["steps_done"] = trainer.step
+    from worldgen.models.texture_export import export_weights
+
+    return export_weights(trainer.average, training, held_out, config.output, record)
