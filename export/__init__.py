@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from worldgen.errors import ExportError, nearest
@@ -19,8 +19,10 @@ from worldgen.scene import Scene
 
 __all__ = [
     "EXPORTERS",
+    "HEIGHTMAP_WRITERS",
     "ExportOptions",
     "Writer",
+    "check_paths",
     "describe_weights",
     "export_scene",
     "read_heightmap_png",
@@ -41,6 +43,25 @@ EXPORTERS: dict[str, Writer] = {
     ".gltf": write_gltf,
     ".obj": write_obj,
 }
+
+
+HEIGHTMAP_WRITERS = {
+    ".png": write_heightmap_png,
+    ".r16": write_r16,
+}
+
+
+def check_paths(paths: Sequence[Path]) -> None:
+    """Refuse a path that no scene or heightmap writer takes, before any work is done.
+
+    Raises
+    ------
+    ExportError : a suffix is unknown; the message lists those that there are.
+    """
+    known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
+    for path in paths:
+        if path.suffix.lower() not in known:
+            raise ExportError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
 
 
 def writer_for(path: Path) -> Writer:

@@ -68,9 +68,7 @@ def build(
     config: ConfigFile = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--output", "-o", help="File to write, by suffix: .glb .gltf .obj .png .r16. Repeatable."
-        ),
+        typer.Option("--output", "-o", help="File to write: .glb .gltf .obj .png .r16. Repeatable."),
     ] = None,
     preset: Preset = None,
     seed: Seed = None,
@@ -93,13 +91,9 @@ def build(
 
     check_paths(paths)
     start = time.perf_counter()
-    written: list[Path] = []
     with _progress(quiet or json_) as progress:
         world = build_world(world_config, progress=progress)
-        for index, path in enumerate(paths):
-            progress(f"write {path.name}", index, len(paths))
-            written += world.export(path, level=level)
-        progress("write", len(paths), len(paths))
+        written = world.export(*paths, level=level, progress=progress)
     seconds = round(time.perf_counter() - start, 2)
     if json_:
         result = {

@@ -103,30 +103,66 @@ class World:
 
     def export(
         self,
-        path: Path | str,
-        *,
+        *paths: Path | str,
         level: int = 0,
         manifest: bool = True,
         options: ExportOptions | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> list[Path]:
-        """Write the world; the suffix says how.
+        """Write the world to one or more files; each suffix says how.
 
         Parameters
         ----------
-        path : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a sidecar
+        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a sidecar
             JSON. Missing folders are made.
-        level : terrain level of detail of a scene file.
-        manifest : also write ``NAME.manifest.json`` with config, seed, versions and hashes.
-        options : see `worldgen.export.ExportOptions`.
+        level : terrain level of detail of scene files.
+        manifest : also write ``NAME.manifest.json`` with config, seed, versions and hashes of the files of
+            that name.
+        options : see `worldgen.export.ExportOptions`; images are encoded as the config says by default.
+        progress : called with (stage, done, all).
 
         Returns
         -------
-        Paths of all files written, the manifest last.
-        """
-        from worldgen.export import export_world
+        Paths of all files written, manifests last.
 
-        return export_world(self, Path(path), level=level, manifest=manifest, options=options)
+        Raises
+        ------
+        ExportError : a suffix is unknown, the level does not exist, or a file would be too large.
+        """
+        from worldgen.export import HEIGHTMAP_WRITERS, ExportOptions, check_paths, export_scene
+
+        targets = [Path(path) for path in paths]
+        check_paths(targets)
+        options = options or ExportOptions(image_format=self.config.output.image_format)
+        scene: Scene | None = None
+        written: dict[Path, list[Path]] = {}  # by the name that a manifest gets
+        for index, path in enumerate(targets):
+            if progress:
+                progress("write", index, len(targets))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_heightmap = HEIGHTMAP_WRITERS.get(path.suffix.lower())
+            if write_heightmap:
+                files = write_heightmap(self.heightmap, path, sea_level=self.config.sea_level)
+            else:
+                scene = scene or self.scene(level)
+                files = export_scene(scene, path, options)
+            written.setdefault(path.with_suffix(""), []).extend(files)
+        if progress:
+            progress("write", len(targets), len(targets))
+        files = [file for group in written.values() for file in group]
+        return files + [self._manifest(name, group) for name, group in written.items() if manifest]
+
+    def _manifest(self, name: Path, files: list[Path]) -> Path:
+        from worldgen.export import describe_weights, write_manifest
+        from worldgen.models.checkpoint import WEIGHTS
+
+        return write_manifest(
+            name.with_name(name.name + ".manifest.json"),
+            config=self.config.values(),
+            seed=self.config.seed,
+            files=files,
+            weights=[describe_weights(file) for file in sorted(WEIGHTS.glob("*.safetensors"))],
+        )
 
     def preview(self, **options: Any) -> None:
         """Open a window on the world (PyVista)."""
