@@ -44,7 +44,6 @@ EXPORTERS: dict[str, Writer] = {
     ".obj": write_obj,
 }
 
-
 HEIGHTMAP_WRITERS = {
     ".png": write_heightmap_png,
     ".r16": write_r16,

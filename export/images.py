@@ -23,8 +23,9 @@ from worldgen.export.options import ExportOptions
 
 Role = Literal["base_color", "normal", "orm", "roughness", "metallic", "alpha"]
 
-# zlib's level: 6 makes 1024² RGB terrain textures 3 % smaller than 3 and takes twice the time.
-PNG_LEVEL = 3
+# zlib's level, measured on photographed soil, bark normals and wood: 9 saves under 7 % over 6 and may take
+# eight times as long.
+PNG_LEVEL = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +112,8 @@ def encode_image(source: ImageSource, options: ExportOptions) -> EncodedImage:
     """Encode one image; alpha always becomes PNG, for JPEG has none.
 
     Only base color is subsampled (4:2:0): the channels of the other images are independent quantities, and
-    averaging chroma would mix normals' axes, or occlusion into roughness.
+    averaging chroma would mix them. Measured 99th percentile of the error, 4:2:0 against 4:4:4, in steps of
+    8 bits: 49 and 11 on a normal map, 13 and 3 on occlusion and roughness.
 
     Raises
     ------

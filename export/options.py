@@ -15,7 +15,7 @@ class ExportOptions:
     Attributes
     ----------
     image_format : ``"jpeg"`` for all images without alpha (images with alpha are always PNG), or ``"png"``
-        for all, which loses nothing and takes three to five times the bytes.
+        for all, which loses nothing and takes two to five times the bytes.
     quality : JPEG quality of base color, occlusion, roughness and metallic, 1 .. 95.
     normal_quality : JPEG quality of normal maps, which are never subsampled, 1 .. 95.
     light_scale : the sun's lux are multiplied by this in glTF. 1 is the specification's unit, and daylight of

@@ -10,7 +10,7 @@ import pytest
 from export_examples import example_scene
 
 from worldgen.errors import ExportError
-from worldgen.export import EXPORTERS, export_scene, writer_for
+from worldgen.export import EXPORTERS, HEIGHTMAP_WRITERS, check_paths, export_scene, writer_for
 
 
 @pytest.mark.parametrize("suffix", sorted(EXPORTERS))
@@ -29,6 +29,13 @@ def test_unknown_suffix_lists_what_there_is(name: str, found: str) -> None:
     with pytest.raises(ExportError, match=r"Allowed: \.glb, \.gltf, \.obj") as caught:
         writer_for(Path(name))
     assert found in str(caught.value)
+
+
+def test_paths_are_checked_before_the_work() -> None:
+    check_paths([Path("a.glb"), Path("a.PNG"), Path("a.r16")])
+    with pytest.raises(ExportError, match=r"'b\.r8': unknown suffix; did you mean '\.r16'\? Allowed: \.glb"):
+        check_paths([Path("a.glb"), Path("b.r8")])
+    assert not EXPORTERS.keys() & HEIGHTMAP_WRITERS.keys()
 
 
 def test_import_loads_nothing_heavy() -> None:
