@@ -87,7 +87,9 @@ def stream_power(
     * To grow ranges 1 to 2 km high on a coarse grid (193² at 62.5 m takes about a second): start from noise
       of a few metres, uplift 0 to 1.6e-3 from smooth noise (plains where it is about 0), erodibility 1.4e-5,
       diffusivity 0.03, time_step 2e4, 120 steps, edges "fixed". Then cut off a margin of a sixth, so that the
-      border crosses the land. Relief goes with uplift / erodibility.
+      border crosses the land. Relief goes with uplift / erodibility. Erodibility that varies by 40 % from
+      place to place (exp(0.4 * noise)) takes away what is left of the grid in the valleys: the 4-fold
+      harmonic of their aspect falls from 0.065 to 0.01.
     * To carve gullies into a finished map at 2 to 8 m: add roughness of a few metres (2 octaves below 200 m;
       water needs something to gather in), erodibility 1.4e-5, diffusivity 0.002, time_step 2e4, 3 or 4 steps,
       edges "free"; then `thermal` with a talus slope of 0.75. Steps of 5e3 give soft, 5e4 deep gullies.

@@ -34,14 +34,19 @@ def keep_clear(points: FloatArray, occupied: FloatArray, clearance: float) -> Fl
 
 
 def scatter(
-    species: Sequence[Species], place: Habitat, *, seed: int, density: float = 1.0, maximum: int | None = None
+    species: Sequence[Species],
+    ground: Habitat,
+    *,
+    seed: int,
+    density: float = 1.0,
+    maximum: int | None = None,
 ) -> dict[str, FloatArray]:
     """Scatter all species of a world, those with the largest distance first; the others keep clear of them.
 
     Parameters
     ----------
     species : names must differ.
-    place : from `worldgen.species.habitat`.
+    ground : from `worldgen.species.habitat`.
     seed : the world's seed.
     density : multiplies every species' own.
     maximum : most points in all, see `cap`.
@@ -56,8 +61,8 @@ def scatter(
     points: dict[str, FloatArray] = {}
     for one in sorted(species, key=lambda each: (-each.minimum_distance, each.name)):
         found = poisson_disk(
-            suitability(one, place, seed),
-            place.grid,
+            suitability(one, ground, seed),
+            ground.grid,
             minimum_distance=one.minimum_distance,
             density=one.density * density,
             seed=seed,

@@ -131,38 +131,38 @@ def within(value: NDArray[np.floating], low: float, high: float, soft: float) ->
     return ramp(value, low, low + width) * ramp(value, high, high - width)
 
 
-def suitability(species: Species, place: Habitat, seed: int) -> Field:
+def suitability(species: Species, ground: Habitat, seed: int) -> Field:
     """Return (H, W) float32 in [0, 1]: how well each place suits a species; exactly 0 in water.
 
     Parameters
     ----------
-    place : from `habitat`.
+    ground : from `habitat`.
     seed : the world's seed; decides where groves stand.
 
     Raises
     ------
     InputError : the species names a biome that the map does not have.
     """
-    suits = np.ones(place.grid.shape, np.float32)
+    suits = np.ones(ground.grid.shape, np.float32)
     if species.biomes:
         suits[:] = 0
         for name, factor in species.biomes.items():
-            if name not in place.biomes:
+            if name not in ground.biomes:
                 raise InputError(
-                    f"species '{species.name}' grows in biome '{name}'; {nearest(name, place.biomes)}"
+                    f"species '{species.name}' grows in biome '{name}'; {nearest(name, ground.biomes)}"
                 )
-            suits += np.float32(factor) * place.biomes[name]
+            suits += np.float32(factor) * ground.biomes[name]
     # A lower limit of 0 is no limit, so flat ground must not lie on a flank.
     lowest_slope = species.slope[0] if species.slope[0] > 0 else -90.0
     lowest_wetness = species.wetness[0] if species.wetness[0] > 0 else -1.0
     highest_wetness = species.wetness[1] if species.wetness[1] < 1 else 2.0
-    suits *= within(place.slope, lowest_slope, species.slope[1], 8.0)
-    suits *= within(place.altitude, *species.altitude, 30.0)
-    suits *= within(place.wetness, lowest_wetness, highest_wetness, 0.1)
-    suits *= within(place.shore_distance, *species.shore, 4.0)
+    suits *= within(ground.slope, lowest_slope, species.slope[1], 8.0)
+    suits *= within(ground.altitude, *species.altitude, 30.0)
+    suits *= within(ground.wetness, lowest_wetness, highest_wetness, 0.1)
+    suits *= within(ground.shore_distance, *species.shore, 4.0)
     if species.clumping > 0:
-        suits *= _groves(species, place.grid, seed)
-    suits[place.water] = 0
+        suits *= _groves(species, ground.grid, seed)
+    suits[ground.water] = 0
     return np.clip(suits, 0, 1)
 
 
