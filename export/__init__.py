@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from worldgen.errors import ExportError, nearest
+from worldgen.errors import ConfigError, ExportError, nearest
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
 from worldgen.export.manifest import describe_weights, write_manifest
@@ -55,12 +55,12 @@ def check_paths(paths: Sequence[Path]) -> None:
 
     Raises
     ------
-    ExportError : a suffix is unknown; the message lists those that there are.
+    ConfigError : a suffix is unknown; the message lists those that there are.
     """
     known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
     for path in paths:
         if path.suffix.lower() not in known:
-            raise ExportError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
+            raise ConfigError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
 
 
 def writer_for(path: Path) -> Writer:

@@ -17,14 +17,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from worldgen import __version__
 from worldgen.errors import ExportError
 from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
 from worldgen.export.gltf_materials import MaterialTable
+from worldgen.export.gltf_nodes import light_rotation, placement_nodes
 from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.options import ExportOptions
 from worldgen.export.tangents import derive_tangents
@@ -217,7 +215,7 @@ class _Document:
         if mesh is None:
             return []
         first = len(self._nodes)
-        self._nodes += _placements(name, mesh, instances)
+        self._nodes += placement_nodes(name, mesh, instances)
         return list(range(first, len(self._nodes)))
 
     def _add_light(self, light: DirectionalLight) -> dict[str, Any]:
@@ -237,62 +235,6 @@ class _Document:
             rotation=rotation if rotation != [0.0, 0.0, 0.0, 1.0] else None,
             extensions={"KHR_lights_punctual": {"light": len(self._lights) - 1}},
         )
-
-
-def light_rotation(direction: tuple[float, float, float]) -> list[float]:
-    """Return the quaternion (x, y, z, w) that turns -Z, along which a glTF light shines, to a direction.
-
-    Raises
-    ------
-    ExportError : the direction has no length.
-    """
-    vector = np.asarray(direction, np.float64)
-    length = np.linalg.norm(vector)
-    if not (np.isfinite(length) and length > 0):
-        raise ExportError(f"a light needs a direction of finite length; found {direction}")
-    x, y, z = vector / length
-    if z > 1 - 1e-12:  # straight back: any half turn about an axis across
-        return [0.0, 1.0, 0.0, 0.0]
-    quaternion = np.array([y, -x, 0.0, 1 - z])
-    rounded: list[float] = _rounded(quaternion / np.linalg.norm(quaternion), 7)
-    return rounded
-
-
-def _placements(name: str, mesh: int, instances: Instances) -> list[dict[str, Any]]:
-    """Return one node for each instance.
-
-    Translations are rounded to 0.01 mm, rotations and scales to 7 digits: float32 holds no more, and shorter
-    numbers make the JSON a third smaller.
-    """
-    quaternions = instances.rotations.astype(np.float64)
-    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    wrong = ~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0.5))
-    wrong |= ~np.isfinite(instances.translations).all(axis=1)
-    wrong |= ~(np.isfinite(instances.scales) & (instances.scales > 0))
-    if wrong.any():
-        raise ExportError(
-            f"'{name}' has {int(wrong.sum())} instances whose translation is not finite, whose rotation is "
-            "not a unit quaternion, or whose scale is not above 0"
-        )
-    translations = _rounded(instances.translations.astype(np.float64), 5)
-    rotations = _rounded(quaternions / lengths, 7)
-    scales = _rounded(instances.scales.astype(np.float64), 7)
-    nodes = []
-    for number, (translation, rotation, scale) in enumerate(
-        zip(translations, rotations, scales, strict=True)
-    ):
-        node: dict[str, Any] = {"name": f"{name}_{number}", "mesh": mesh, "translation": translation}
-        if rotation[:3] != [0.0, 0.0, 0.0]:
-            node["rotation"] = rotation
-        if scale != 1.0:
-            node["scale"] = [scale, scale, scale]
-        nodes.append(node)
-    return nodes
-
-
-def _rounded(array: NDArray[np.float64], decimals: int) -> Any:
-    """Round to nested lists; adding 0 turns -0.0, which would print a sign, into 0.0."""
-    return (np.round(array, decimals) + 0.0).tolist()
 
 
 def _compact(**entries: Any) -> dict[str, Any]:

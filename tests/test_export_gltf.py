@@ -24,7 +24,8 @@ from scipy.spatial.transform import Rotation
 
 import worldgen.export.gltf
 from worldgen.errors import ExportError
-from worldgen.export.gltf import light_rotation, write_glb, write_gltf
+from worldgen.export.gltf import write_glb, write_gltf
+from worldgen.export.gltf_nodes import light_rotation
 from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
