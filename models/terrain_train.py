@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from worldgen.models.terrain_data import CropSampler, Tile
 
 OUTPUT_CELLS = 34  # coarse cells that the generator refines in a training crop: 68 fine cells, 64 are judged
-COLUMNS = ("step", "seconds", "discriminator", "generator", "penalty", "energy", "margin")
+COLUMNS = ("step", "seconds", "discriminator", "generator", "score", "penalty", "energy", "margin")
+PATCHES = (1, 4, 16)  # cells per side of the patches of the energy score
 
 
 class TerrainTraining(BaseModel):
@@ -40,16 +41,19 @@ class TerrainTraining(BaseModel):
     minutes: float | None = Field(
         None, gt=0, description="stop after this time, however many steps were done"
     )
-    batch: int = Field(16, ge=1)
-    channels: int = Field(40, ge=4)
+    batch: int = Field(4, ge=1, description="crops in a step; each is refined with two draws of noise")
+    channels: int = Field(32, ge=4)
     learning_rate: float = Field(1e-3, gt=0)
     learning_rate_final: float = Field(2e-4, gt=0)
     decay_steps: int = Field(
         3000, ge=1, description="the learning rate halves each so many steps, down to final"
     )
+    score: float = Field(5.0, ge=0, description="weight of the energy score beside the adversarial loss")
     gamma: float = Field(0.05, ge=0, description="weight of the gradient penalties")
-    penalty_every: int = Field(4, ge=1, description="penalties are computed each so many steps, weighted up")
-    rollout: float = Field(0.4, ge=0, le=1, description="share of a batch that refines generated coarse maps")
+    penalty_every: int = Field(8, ge=1, description="penalties are computed each so many steps, weighted up")
+    rollout: float = Field(
+        0.25, ge=0, le=1, description="share of a batch that refines generated coarse maps"
+    )
     native_share: float = Field(0.4, ge=0, le=1, description="share of crops at the data's own resolution")
     average: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are shipped")
     bfloat16: bool = Field(
@@ -172,7 +176,7 @@ class _State:
     def _advance(self) -> dict[str, float]:
         import torch
 
-        from worldgen.models.losses import discriminator_loss, generator_loss, gradient_penalty
+        from worldgen.models.losses import discriminator_loss, energy_score, generator_loss, gradient_penalty
         from worldgen.models.terrain_net import judged_view
 
         config = self.config
@@ -181,17 +185,19 @@ class _State:
         for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
             for group in optimiser.param_groups:
                 group["lr"] = max(rate, config.learning_rate_final)
-        fine, coarse, condition, spacing = self._examples()
-        fake = self._refine(condition, spacing)  # (B, 1, 68, 68)
+        fine, coarse, condition, spacing, made = self._examples()
         real_view = judged_view(fine, coarse, spacing)[..., 1:-1, 1:-1]  # (B, VIEWS, 64, 64)
-        fake_view = judged_view(fake, condition, spacing)[..., 1:-1, 1:-1]
+        condition, spacing = condition.repeat(2, 1, 1, 1), spacing.repeat(2, 1, 1, 1)
+        fake = self._refine(condition, spacing)  # (2 B, 1, 68, 68)
+        fake_view = judged_view(fake, condition, spacing)[..., 1:-1, 1:-1]  # (2 B, VIEWS, 64, 64)
 
         penalise = self.step % config.penalty_every == 0
         real_input = real_view.detach().requires_grad_(penalise)
         fake_input = fake_view.detach().requires_grad_(penalise)
         with half(enabled=config.bfloat16 and not penalise):
             real, judged = self.discriminator(real_input).float(), self.discriminator(fake_input).float()
-        loss = discriminator = discriminator_loss(real, judged)
+        twins = real.repeat(2, 1, 1, 1)
+        loss = discriminator = discriminator_loss(twins, judged)
         penalty = torch.zeros(())
         if penalise:
             penalty = gradient_penalty(real, real_input) + gradient_penalty(judged, fake_input)
@@ -203,9 +209,13 @@ class _State:
         self.discriminator.requires_grad_(False)
         with half(enabled=config.bfloat16):
             real, judged = self.discriminator(real_view).float(), self.discriminator(fake_view).float()
-        generator = generator_loss(real, judged)
+        generator = generator_loss(real.repeat(2, 1, 1, 1), judged)
+        # crops whose condition is generated have no real outcome to score against
+        first, second = fake_view.chunk(2)
+        pairs = real_view[made:], first[made:], second[made:]
+        score = torch.stack([energy_score(*pairs, patch) for patch in PATCHES]).mean()
         self.generator_optimiser.zero_grad(set_to_none=True)
-        generator.backward()  # type: ignore[no-untyped-call]
+        (generator + config.score * score).backward()  # type: ignore[no-untyped-call]
         self.generator_optimiser.step()
         self.discriminator.requires_grad_(True)
 
@@ -216,15 +226,17 @@ class _State:
         return {
             "discriminator": discriminator.item(),
             "generator": generator.item(),
+            "score": score.item(),
             "penalty": penalty.item(),
             "energy": (fake_view[:, 4].std() / real_view[:, 4].std()).item(),
-            "margin": (real - judged).mean().item(),
+            "margin": (real.mean() - judged.mean()).item(),
         }
 
-    def _examples(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _examples(self) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
         """Draw fine (B, 1, 68, 68), coarse and condition (B, 1, 72, 72), coarse spacing (B, 1, 1, 1).
 
-        ``condition`` is ``coarse``, in part replaced by what the generator made of the next coarser map.
+        ``condition`` is ``coarse``, the first so many (the last value) replaced by what the generator made of
+        the next coarser map.
         """
         import torch
 
@@ -240,10 +252,10 @@ class _State:
         coarse = crop(halved, (halved.shape[-1] - 2 * (coarsest.shape[-1] - 2 * _halo())) // 2)
         count = int(self.config.rollout * self.config.batch)
         if not count:
-            return fine, coarse, coarse, spacing
+            return fine, coarse, coarse, spacing, 0
         with torch.no_grad():
             made = self._refine(coarsest[:count], 2 * spacing[:count])
-        return fine, coarse, torch.cat([made, coarse[count:]]), spacing
+        return fine, coarse, torch.cat([made, coarse[count:]]), spacing, count
 
     def _refine(self, coarse: Tensor, spacing: Tensor) -> Tensor:
         import torch

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from worldgen.models import terrain_metrics as metrics
 from worldgen.models.checkpoint import file_hash, read_record
-from worldgen.models.losses import discriminator_loss, generator_loss, gradient_penalty
+from worldgen.models.losses import discriminator_loss, energy_score, generator_loss, gradient_penalty
 from worldgen.models.terrain_train import TerrainTraining, train
 
 
@@ -79,6 +79,16 @@ def test_losses_pull_apart_and_penalty_is_the_squared_gradient() -> None:
     view = torch.randn(2, 3, 4, 4, requires_grad=True)
     logits = (3 * view).sum(dim=1, keepdim=True)
     torch.testing.assert_close(gradient_penalty(logits, view), torch.tensor(27.0))
+
+
+def test_energy_score_is_least_for_the_real_distribution() -> None:
+    """Samples that follow the real spread beat both certain and too varied ones."""
+    torch.manual_seed(0)
+    real, first, second = torch.randn(3, 64, 2, 16, 16)
+    scores = [
+        float(energy_score(real, spread * first, spread * second, 4)) for spread in (0.0, 0.5, 1.0, 2.0)
+    ]
+    assert scores[2] == min(scores)
 
 
 def test_evaluation_names_held_out_places(data: Path, straight: Path) -> None:
