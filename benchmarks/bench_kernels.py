@@ -18,10 +18,11 @@ from worldgen.erosion import diffuse, stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route
-from worldgen.lod import surface_height, terrain_chunks
+from worldgen.lod import terrain_chunks
 from worldgen.materials import PBRMaterial
 from worldgen.noise import fractal, permutation
 from worldgen.scatter import place
+from worldgen.triangulation import surface_height
 
 
 def measure(name: str, call: Callable[[], object]) -> None:

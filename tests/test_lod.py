@@ -9,15 +9,14 @@ from worldgen.errors import InputError
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.lod import (
+    chunk_mesh,
     chunk_windows,
-    coarse_elevation,
-    surface_height,
-    surface_normal,
     terrain_chunks,
     terrain_normals,
     vertex_coordinates,
 )
 from worldgen.materials import PBRMaterial
+from worldgen.triangulation import coarse_elevation, quad_diagonals, surface_height, surface_normal
 
 MATERIAL = PBRMaterial("ground")
 
@@ -165,6 +164,29 @@ def test_each_window_may_have_its_own_material() -> None:
     assert [c.levels[0].material.name for c in chunks] == [
         "ground_0_0", "ground_0_1", "ground_1_0", "ground_1_1",
     ]  # fmt: skip
+
+
+def test_ridges_run_along_edges() -> None:
+    """A ridge along either diagonal is a fold of the mesh, so heights are exact between vertices too."""
+    grid = Grid((12, 12), 1.0)
+    x, z = np.random.default_rng(1).uniform(2, 9, (2, 200))
+    rows, columns = np.mgrid[0:12, 0:12]
+    for line, at in ((rows - columns, z - x), (rows + columns - 11, z + x - 11)):
+        for sign in (1, -1):
+            elevation = (sign * -np.abs(line) * 2.0).astype(np.float32)
+            np.testing.assert_allclose(
+                surface_height(elevation, grid, x, z), sign * -np.abs(at) * 2.0, atol=1e-6
+            )
+    falling = quad_diagonals((-np.abs(rows - columns)).astype(np.float32))
+    assert falling[np.arange(1, 10), np.arange(1, 10)].all()
+
+
+def test_windows_must_lie_on_kept_lines() -> None:
+    heightmap = rough((12, 12))
+    normals = terrain_normals(heightmap.elevation, 2.0)
+    assert len(chunk_mesh(heightmap, normals, 4, 11, 0, 4, 4, MATERIAL).positions) == 3 * 2
+    with pytest.raises(InputError, match="multiples of its stride 4, or the last line 11; found 2 to 8"):
+        chunk_mesh(heightmap, normals, 2, 8, 0, 4, 4, MATERIAL)
 
 
 def test_quads_must_fit_the_levels() -> None:

@@ -16,10 +16,11 @@ from worldgen.errors import InputError
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route
-from worldgen.lod import surface_height, surface_normal, terrain_chunks
+from worldgen.lod import terrain_chunks
 from worldgen.materials import PBRMaterial
 from worldgen.scatter import cap, keep_clear, place, scatter
 from worldgen.species import Habitat, Species, habitat
+from worldgen.triangulation import surface_height, surface_normal
 
 GRID = Grid.centred((65, 81), 4.0)
 

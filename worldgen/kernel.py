@@ -19,4 +19,8 @@ def kernel(function: Function) -> Function:
 
     Types are kept for the type checker, which numba's own decorator erases.
     """
-    return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    try:
+        return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        # numba finds no folder that it may write to (read-only install and no home): compile each time.
+        return cast(Function, numba.njit(nogil=True)(function))

@@ -1,17 +1,12 @@
-"""Terrain as chunks of triangles at several levels of detail, and the exact height of those triangles.
+"""Terrain as chunks of triangles at several levels of detail.
 
-One rule everywhere: a quad is cut from its north-west to its south-east corner. A level with stride s keeps
-rows and columns 0, s, 2s, … and always the last one. So the diagonals of a coarse level run through vertices
-of the fine one, neighbouring chunks of one level share their border's vertices, and `surface_height` can say
-for any point where the exported triangle lies.
+How quads are cut and which vertices a level keeps is told in `worldgen.triangulation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +16,10 @@ from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh
+from worldgen.triangulation import coarse_elevation, cut_south_east, kept_lines
 
 Float32Array = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
 
@@ -54,19 +51,14 @@ class TerrainChunk:
     window : the vertices of the map that it holds.
     translation : (x, 0, z) of its north-west corner in metres, for the node that shows it.
     levels : meshes, finest first; level k keeps each 2**k-th row and column.
-    geometric_errors : metres, largest vertical distance of each level from the finest; the first is 0.
+    geometric_errors : metres, largest vertical distance of each level from the map's vertices; the
+        first is 0.
     """
 
     window: ChunkWindow
     translation: tuple[float, float, float]
     levels: tuple[Mesh, ...]
     geometric_errors: tuple[float, ...]
-
-
-def kept_lines(first: int, last: int, stride: int) -> NDArray[np.intp]:
-    """Return the rows (or columns) from `first` to `last` that a level with this stride keeps."""
-    lines = np.arange(first, last + 1, stride)
-    return lines if lines[-1] == last else np.append(lines, last)
 
 
 def vertex_coordinates(grid: Grid) -> tuple[FloatArray, FloatArray]:
@@ -104,15 +96,19 @@ def chunk_windows(shape: tuple[int, int], quads: int = 128) -> list[ChunkWindow]
     ]
 
 
-@lru_cache(maxsize=64)
-def _grid_indices(rows: int, columns: int) -> NDArray[np.uint32]:
+def _window_indices(south_east: BoolArray) -> NDArray[np.uint32]:
     """Return (T, 3) triangles of a grid of vertices, counter-clockwise from above."""
-    north_west = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
-    north_east, south_west, south_east = north_west + 1, north_west + columns, north_west + columns + 1
-    corners = [north_west, south_west, south_east, north_west, south_east, north_east]
-    indices = np.stack(corners, axis=1).reshape(-1, 3).astype(np.uint32)
-    indices.setflags(write=False)  # chunks of one size share it
-    return indices
+    rows, columns = south_east.shape
+    a = (np.arange(rows, dtype=np.uint32)[:, None] * np.uint32(columns + 1)) + np.arange(
+        columns, dtype=np.uint32
+    )
+    b, c, d = a + np.uint32(1), a + np.uint32(columns + 1), a + np.uint32(columns + 2)
+    indices = np.empty((rows, columns, 6), np.uint32)
+    indices[..., 0], indices[..., 1], indices[..., 3] = a, c, np.where(south_east, a, b)
+    indices[..., 2] = np.where(south_east, d, b)
+    indices[..., 4] = np.where(south_east, d, c)
+    indices[..., 5] = np.where(south_east, b, d)
+    return indices.reshape(-1, 3)
 
 
 def chunk_mesh(
@@ -139,13 +135,24 @@ def chunk_mesh(
     stride : 1, 2, 4, …
     tangents : also write tangents (east along the surface); without, clients derive them.
     """
+    elevation = heightmap.elevation
     rows, columns = kept_lines(row0, row1, stride), kept_lines(column0, column1, stride)
+    for first, last, size in ((row0, row1, elevation.shape[0]), (column0, column1, elevation.shape[1])):
+        if not 0 <= first < last < size or first % stride or (last % stride and last != size - 1):
+            raise InputError(
+                f"a window's lines must be multiples of its stride {stride}, or the last line {size - 1}; "
+                f"found {first} to {last}"
+            )
+    lines = [kept_lines(0, size - 1, stride) for size in elevation.shape]
+    quad_rows = row0 // stride + np.arange(len(rows) - 1)
+    quad_columns = column0 // stride + np.arange(len(columns) - 1)
+    south_east = cut_south_east(elevation, lines[0], lines[1], quad_rows[:, None], quad_columns)
     x, z = vertex_coordinates(heightmap.grid)
     count = len(rows), len(columns)
     kept = np.ix_(rows, columns)
     positions = np.empty((*count, 3), np.float32)
     positions[..., 0] = x[columns] - x[column0]
-    positions[..., 1] = heightmap.elevation[kept]
+    positions[..., 1] = elevation[kept]
     positions[..., 2] = (z[rows] - z[row0])[:, None]
     texcoords = np.empty((*count, 2), np.float32)
     texcoords[..., 0] = (columns - column0) / (column1 - column0)
@@ -155,7 +162,7 @@ def chunk_mesh(
         positions=positions.reshape(-1, 3),
         normals=flat_normals,
         texcoords=texcoords.reshape(-1, 2),
-        indices=_grid_indices(*count),
+        indices=_window_indices(south_east),
         material=material,
         tangents=_tangents(flat_normals) if tangents else None,
     )
@@ -214,63 +221,3 @@ def terrain_chunks(
             )
         )
     return chunks
-
-
-def coarse_elevation(elevation: Float32Array, stride: int) -> Float32Array:
-    """Return (H, W) float32, metres: height of the triangles with this stride at every vertex of the map."""
-    rows, columns = (np.arange(size, dtype=np.float64) for size in elevation.shape)
-    heights, _, _ = _triangles(elevation, rows[:, None], columns[None], stride)
-    return heights.astype(np.float32)
-
-
-def surface_height(
-    elevation: Float32Array, grid: Grid, x: FloatArray, z: FloatArray, *, stride: int = 1
-) -> FloatArray:
-    """Return the height in metres of the exported triangles under (or over) points.
-
-    Parameters
-    ----------
-    elevation : (H, W) float32, metres.
-    x, z : (N,) world metres; points outside take the height of the nearest point of the border.
-    stride : of the level of detail that is shown.
-    """
-    rows, columns = grid.to_cells(np.asarray(x, np.float64), np.asarray(z, np.float64))
-    return _triangles(elevation, rows, columns, stride)[0]
-
-
-def surface_normal(
-    elevation: Float32Array, grid: Grid, x: FloatArray, z: FloatArray, *, stride: int = 1
-) -> FloatArray:
-    """Return (N, 3) unit normals of the exported triangles themselves; arguments as in `surface_height`."""
-    rows, columns = grid.to_cells(np.asarray(x, np.float64), np.asarray(z, np.float64))
-    _, south, east = _triangles(elevation, rows, columns, stride)
-    normals = np.stack([-east / grid.spacing, np.ones_like(east), -south / grid.spacing], axis=-1)
-    return np.asarray(normals / np.linalg.norm(normals, axis=-1, keepdims=True))
-
-
-def _triangles(
-    elevation: Float32Array, rows: FloatArray, columns: FloatArray, stride: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return height, and its rise per cell southwards and eastwards, at fractional rows and columns."""
-    north, south, down = _between(rows, elevation.shape[0], stride)
-    west, east, across = _between(columns, elevation.shape[1], stride)
-    deep, wide = south - north, east - west
-    north_west = elevation[north, west].astype(np.float64)
-    south_east = elevation[south, east].astype(np.float64)
-    eastern = across > down  # north-east of the diagonal
-    corner = np.where(eastern, elevation[north, east], elevation[south, west]).astype(np.float64)
-    rise_east = np.where(eastern, corner - north_west, south_east - corner)
-    rise_south = np.where(eastern, south_east - corner, corner - north_west)
-    height = north_west + across * rise_east + down * rise_south
-    return height, rise_south / deep, rise_east / wide
-
-
-def _between(
-    place: FloatArray, size: int, stride: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[Any]]:
-    """Return the kept lines before and after fractional lines, and the fraction between them."""
-    lines = kept_lines(0, size - 1, stride)
-    inside = np.clip(place, 0, size - 1)
-    index = np.minimum(np.floor(inside / stride).astype(np.intp), len(lines) - 2)
-    before, after = lines[index], lines[index + 1]
-    return before, after, (inside - before) / (after - before)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from worldgen.blue_noise import poisson_disk
 from worldgen.errors import InputError
 from worldgen.heightmap import Heightmap
-from worldgen.lod import surface_height, surface_normal
 from worldgen.rng import child_seed
 from worldgen.species import Align, Habitat, Species, suitability
+from worldgen.triangulation import surface_height, surface_normal
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
@@ -135,7 +135,7 @@ def place(
     sink : metres below the triangle, for all alike.
     footprint : radius in metres at scale 1; an upright object sinks until its downhill rim touches.
     tilt : in [0, 1], how far "normal" turns from upright to the normal.
-    stride : of the level of detail to stand on, see `worldgen.lod`.
+    stride : of the level of detail to stand on, see `worldgen.triangulation`.
     seed, stage : decide yaw and scale, by each point's place.
 
     Returns
