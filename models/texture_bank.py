@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+LANDMARK_WEIGHT = 0.6  # 0: clusters of pale pebbles and crests in a row; 1: a cliff without features
 ANGLES = 128  # samples of a seam's closed path
 
 
@@ -83,9 +84,32 @@ def closed_path(error: Array, rim: tuple[float, float], softness: float = 0.6) -
     return np.asarray(np.clip(0.5 + (limit - np.hypot(row, column)) / (2 * softness), 0, 1), np.float32)
 
 
+def landmarks(source: Array, radius: float) -> Array:
+    """How unlike the average each place of a periodic latent (C, h, w) is, (h, w), mean 1.
+
+    A lone bright stone or a tuft is what the eye finds again on every tile, so grafts avoid them.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    found = np.zeros(source.shape[1:], np.float32)
+    for plane in (*source, *(source - source.mean(axis=(1, 2), keepdims=True)) ** 2):
+        smooth = gaussian_filter(plane, radius / 2, mode="wrap")
+        found += (smooth - smooth.mean()) ** 2 / max(float(smooth.var()), 1e-12)
+    return np.asarray(found / max(float(found.mean()), 1e-12), np.float32)
+
+
+def _around(source: Array, row: int, column: int) -> Array:
+    """Distance (h, w), in cells, to a place of the torus that `source` (C, h, w) is."""
+    _, rows, columns = source.shape
+    gap_r = np.abs((np.arange(rows) - row + rows // 2) % rows - rows // 2)[:, None]
+    gap_c = np.abs((np.arange(columns) - column + columns // 2) % columns - columns // 2)[None, :]
+    return np.asarray(np.hypot(gap_r, gap_c), np.float32)
+
+
 def graft(
     canvas: Array,
     source: Array,
+    avoid: Array,
     centre: tuple[int, int],
     radius: float,
     rng: np.random.Generator,
@@ -93,7 +117,9 @@ def graft(
 ) -> None:
     """Graft, in place, a well-fitting patch of `source` onto `canvas` (C, n, m), around `centre`.
 
-    `novelty` (cells): shifts that put the source's own surroundings back, within this distance, aren't used.
+    `avoid` (h, w) is added to the fit, in units of its median, and grows, in place, where the patch is from,
+    so that no part of the source is used often. `novelty` (cells): shifts that put the source's own
+    surroundings back, within this distance, aren't used.
     """
     _, rows, columns = source.shape
     canvas_rows = (np.arange(rows) - rows // 2 + centre[0]) % canvas.shape[1]
@@ -106,11 +132,13 @@ def graft(
     # A shift at which the rim fits perfectly is the place the canvas was cut from: no change at all.
     same = np.argwhere(costs < 0.02 * np.median(costs))
     for r, c in same[:4]:
-        gap_r, gap_c = np.abs(row - r), np.abs(column - c)
-        near = np.hypot(np.minimum(gap_r, rows - gap_r), np.minimum(gap_c, columns - gap_c)) < novelty
-        costs[near] = np.inf
+        costs[_around(source, int(r), int(c)) < novelty] = np.inf
+    # `avoid` belongs to the place of the source that comes to the middle of the window.
+    costs += np.median(costs) * LANDMARK_WEIGHT * np.roll(avoid, (-(rows // 2), -(columns // 2)), axis=(0, 1))
     best = np.argsort(costs, axis=None)[:24]
     shift = np.unravel_index(int(best[min(int(rng.exponential(5)), 23)]), costs.shape)
+    used = _around(source, rows // 2 + int(shift[0]), columns // 2 + int(shift[1]))
+    avoid += 2 * np.exp(-2 * (used / radius) ** 2)
     patch = np.roll(source, (-int(shift[0]), -int(shift[1])), axis=(1, 2))
     error = np.sum((window - patch) ** 2, axis=0)
     mask = closed_path(error, (0.6 * radius, 1.1 * radius))
@@ -125,6 +153,7 @@ def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius:
         :, (np.arange(cells) + r0)[:, None] % rows, (np.arange(cells) + c0)[None, :] % columns
     ].copy()
     radius = min(radius, cells / 3, rows / 2.4)
+    avoid = landmarks(source, radius)
     across = max(2, round(cells / (1.45 * radius)))
     # Cells of a jittered grid, in random order, starting at row and column 0: where a canvas that isn't a
     # multiple of its source doesn't wrap yet, those grafts make it wrap.
@@ -136,5 +165,5 @@ def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius:
     for k in order:
         jitter = rng.uniform(-0.15, 0.15, size=2) * radius * (np.array(places[k]) > 0)
         centre = (round(places[k][0] + jitter[0]) % cells, round(places[k][1] + jitter[1]) % cells)
-        graft(canvas, source, centre, radius, rng, novelty=0.6 * radius)
+        graft(canvas, source, avoid, centre, radius, rng, novelty=0.6 * radius)
     return canvas

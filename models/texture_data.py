@@ -41,6 +41,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 NAMES = {
     "albedo": ("albedo", "basecolor", "base_color", "diffuse", "diff", "color", "col"),
     "normal": ("normal", "normalgl", "nor_gl", "normal_gl", "nor", "nrm"),
+    "normal_directx": ("normaldx", "nor_dx", "normal_dx"),
     "roughness": ("roughness", "rough"),
     "occlusion": ("ao", "ambientocclusion", "ambient_occlusion", "occlusion"),
     "height": ("height", "displacement", "disp"),
@@ -172,7 +173,7 @@ def denormalise(maps: Array, statistics: Array) -> tuple[Array, Array, Array, Ar
 
 
 def find_maps(folder: Path) -> dict[str, Path]:
-    """Which file of a folder is which map, by name; OpenGL normals win over DirectX ones."""
+    """Which file of a folder is which map, by name (``NAMES``)."""
     found: dict[str, Path] = {}
     for kind, names in NAMES.items():
         for path in sorted(folder.iterdir()):
@@ -211,13 +212,16 @@ def read_material(folder: Path, *, kind: str, seamless: bool = True, size: int =
     InputError : it has no base color, or neither normals nor height.
     """
     files = find_maps(folder)
-    if "albedo" not in files or not files.keys() & {"normal", "height"}:
+    if "albedo" not in files or not files.keys() & {"normal", "normal_directx", "height"}:
         raise InputError(f"{folder}: needs a base color and a normal or height map, found {sorted(files)}")
     color = _read(files["albedo"], size)
     if color.ndim == 2:
         color = np.repeat(color[..., None], 3, axis=-1)
-    if "normal" in files:
-        height = integrate_normals(_read(files["normal"], size) * 2 - 1, seamless=seamless)
+    if "normal" in files or "normal_directx" in files:
+        normal = _read(files.get("normal", files.get("normal_directx", folder)), size) * 2 - 1
+        if "normal" not in files:
+            normal = normal * np.array([1, -1, 1], np.float32)  # DirectX maps point Y down the picture
+        height = integrate_normals(normal, seamless=seamless)
     else:
         # No unit is given with a height map: a tenth of the tile is a usual depth for ground and rock.
         given = _gray(files["height"], size)

@@ -128,6 +128,10 @@ def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextur
             model.scales[row] = scale
             model.styles[row] = style[0]
             model.statistics[row] = torch.from_numpy(statistics[i])
+            if "snow" in classes:
+                # The sources hold the blue of the sky they were lit by; a renderer adds its own.
+                color = model.statistics[row, :3]
+                model.statistics[row, :3] = 0.3 * color + 0.7 * color.mean()
             entries.append({"name": material.name, "kind": material.kind, "classes": list(classes)})
     return model, entries
 

@@ -58,8 +58,8 @@ class TextureTrainConfig:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise ConfigError("give either steps or minutes for a training run")
-        if self.crop % CELL or self.crop < 32:
-            raise ConfigError(f"crop must be a multiple of {CELL} and at least 32, found {self.crop}")
+        if self.crop % CELL or self.crop < 64:
+            raise ConfigError(f"crop must be a multiple of {CELL} and at least 64, found {self.crop}")
 
 
 def draw_batch(

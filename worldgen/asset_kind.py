@@ -88,7 +88,8 @@ def plant_kind(
     sink: float,
     crown: float = 1.0,
     cards: int = 4,
-    from_above: bool = True,
+    level: float | None = 0.4,
+    upward: tuple[float, float] = (0.35, 0.9),
     roughness: float = 0.85,
 ) -> AssetKind:
     """Paint the billboards, close the atlas and return the kind.
@@ -96,7 +97,9 @@ def plant_kind(
     Parameters
     ----------
     crown : the footprint's radius as a share of half the width of the near model.
-    cards, from_above : upright cards of a billboard, and whether a level one lies across.
+    cards : number of upright cards of a billboard, 2 or 4.
+    level : height of a level card across them as a share of the whole; None leaves it out.
+    upward : as in `crossed_cards`.
     """
     far = []
     for number, variant in enumerate(variants):
@@ -106,10 +109,12 @@ def plant_kind(
                 atlas,
                 variant.near,
                 views,
-                above if from_above else None,
+                None if level is None else above,
                 lean=variant.lean,
                 cutoff=ALPHA_CUTOFF,
                 cards=cards,
+                level=level or 0.0,
+                upward=upward,
             )
         )
     image = bleed(atlas.image)

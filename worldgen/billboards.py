@@ -104,7 +104,8 @@ def crossed_cards(
     lean: tuple[float, float] = (0.0, 0.0),
     cutoff: float,
     cards: int = 4,
-    roundness: float = 0.6,
+    level: float = 0.4,
+    upward: tuple[float, float] = (0.35, 0.9),
 ) -> Shape:
     """Paint a model's projections into the atlas and return the cards that show them.
 
@@ -115,7 +116,8 @@ def crossed_cards(
     top_box : where the view from above goes; None leaves out the level card.
     lean : (x, z) slope of the axis, metres per metre, for a leaning trunk.
     cards : 2 or 4 upright cards.
-    roundness : how far normals turn sideways from the card's own.
+    level : height of the level card as a share of the whole.
+    upward : how far normals turn to the sky at the foot and at the top; a crown's do, a bare trunk's do not.
     """
     slope = np.array([lean[0], 0.0, lean[1]])
     straight = near._replace(positions=near.positions - near.positions[:, 1:2] * slope)
@@ -141,11 +143,10 @@ def crossed_cards(
         card = ribbons(spine, side[None, None], atlas.region(boxes[view], 2.0)[None])
         facing = np.cross(axis, up)
         sideways = np.sign((card.positions - middle) @ axis)[:, None] * axis
-        # Not straight up at the top and not level at the foot: a soft body that the sky lights from above.
-        lift = np.where(card.positions[:, 1:2] > 0.5 * (low[1] + high[1]), 0.9, 0.35) * up
-        front = card._replace(normals=normalized(facing * 0.4 + roundness * sideways + lift))
+        lift = np.where(card.positions[:, 1:2] > 0.5 * (low[1] + high[1]), upward[1], upward[0]) * up
+        front = card._replace(normals=normalized(facing * 0.4 + 0.6 * sideways + lift))
         # Both sides show the same lit body, each turned to its own viewer.
-        back = front._replace(normals=normalized(-facing * 0.4 + roundness * sideways + lift))
+        back = front._replace(normals=normalized(-facing * 0.4 + 0.6 * sideways + lift))
         pair = both_sides(front, GAP)
         pair.normals[len(front.positions) :] = back.normals
         shapes.append(pair)
@@ -155,8 +156,8 @@ def crossed_cards(
         atlas.place(
             inner, project(straight, atlas.image, axes[0], axes[1], frame, inner.width, inner.height, cutoff)
         )
-        level = low[1] + 0.45 * (high[1] - low[1])
-        middle = np.array([0.5 * (low[0] + high[0]), level, 0.0])
+        height = low[1] + level * (high[1] - low[1])
+        middle = np.array([0.5 * (low[0] + high[0]), height, 0.0])
         spine = middle + np.array([[[0, 0, high[2]], [0, 0, low[2]]]])
         side = np.array([0.5 * (high[0] - low[0]), 0.0, 0.0])
         card = ribbons(spine, side[None, None], atlas.region(top_box, 2.0)[None])

@@ -19,6 +19,7 @@ from worldgen.noise import fractal, permutation
 BIOMES = (
     "water",
     "beach",
+    "barren",
     "bare",
     "snow",
     "tundra",
@@ -97,13 +98,16 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     moisture = np.clip(climate.moisture + 0.035 * (wetness - 6) + 0.16 * patches + 0.05 * speckle, 0, 1)
 
     # Steepness wins first, then frost, then the plant cover shares what is left.
-    bare = ramp(slope + 5 * speckle, 33, 47)
+    bare = ramp(slope + 5 * speckle, 37, 49)
     snow = ramp(temperature + 0.5 * speckle + 0.035 * np.maximum(slope - 25, 0), 0.8, -1.2)
     snow *= ramp(slope, 58, 44)
     water = hydrology.sea.astype(np.float32)
     beach = np.zeros_like(above)
     if sea_level is not None:
         beach = ramp(above + 1.5 * speckle, 4.5, 1.5) * ramp(slope, 24, 10) * (1 - water)
+    # Lava, ash and fresh moraine, more of it towards the summits, where it is youngest.
+    youth = 0.9 * above / 1000 + 0.5 * patches + 0.01 * slope + 1.4 * climate.barren
+    barren = ramp(youth, 0.95, 1.25) * np.float32(min(4 * climate.barren, 1.0))
     cover = {
         "tundra": ramp(temperature, 3.6, 1.4),
         "meadow": ramp(temperature, 1.2, 3.2) * ramp(temperature, 6.2, 4.4),
@@ -117,7 +121,8 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     rest = np.maximum(sum(cover.values(), np.zeros_like(above)), 1e-4)
     weights = np.zeros((len(BIOMES), *elevation.shape), np.float32)
     left = np.ones_like(above)
-    for name, share in (("water", water), ("beach", beach), ("snow", snow), ("bare", bare)):
+    firm = (("water", water), ("beach", beach), ("snow", snow), ("bare", bare), ("barren", barren))
+    for name, share in firm:
         weights[BIOMES.index(name)] = left * share
         left = left * (1 - share)
     for name, share in cover.items():

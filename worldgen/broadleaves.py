@@ -32,19 +32,19 @@ def broadleaf(seed: int) -> AssetKind:
     random = generator(seed, "assets/broadleaf")
     atlas = Atlas(ATLAS_SIZE)
     atlas.place(BARK, bark(random, BARK.width, BARK.height, (92, 84, 74), 4.0))
-    regions = _paint_clusters(random, atlas, LEAVES, 190, 12.0)
+    near, middle = _paint_clusters(random, atlas, LEAVES, 190, 12.0)
     trunk = atlas.region(BARK, 3.0)
     variants = []
     for height in random.permutation([8.0, 10.5, 12.5, 14.5]) * random.uniform(0.95, 1.05, 4):
         tree = int(random.integers(2**62))
-        wide = height * random.uniform(0.31, 0.38)
+        wide = height * random.uniform(0.3, 0.4)
         variants.append(
             PlantVariant(
-                near=_tree(tree, height, wide, 9, (92, 14), (6, 4, 2), regions, trunk),
-                middle=_tree(tree, height, wide, 9, (34, 5), (4, 2, 1), regions, trunk),
+                near=_tree(tree, height, wide, 9, (98, 13), (6, 4, 2), near, trunk),
+                middle=_tree(tree, height, wide, 9, (38, 6), (4, 2, 1), middle, trunk),
             )
         )
-    return plant_kind("broadleaf", atlas, variants, sink=TREE_SINK, crown=0.8)
+    return plant_kind("broadleaf", atlas, variants, sink=TREE_SINK, crown=0.8, level=0.62)
 
 
 def shrub(seed: int) -> AssetKind:
@@ -52,7 +52,7 @@ def shrub(seed: int) -> AssetKind:
     random = generator(seed, "assets/shrub")
     atlas = Atlas(ATLAS_SIZE)
     atlas.place(BARK, bark(random, BARK.width, BARK.height, (88, 76, 62), 4.0))
-    regions = _paint_clusters(random, atlas, SHRUB_LEAVES, 150, 13.0)
+    near, middle = _paint_clusters(random, atlas, SHRUB_LEAVES, 170, 13.0)
     stem = atlas.region(BARK, 3.0)
     variants = []
     for height in random.permutation([0.75, 1.0, 1.3, 1.65]) * random.uniform(0.95, 1.05, 4):
@@ -60,23 +60,30 @@ def shrub(seed: int) -> AssetKind:
         wide = height * random.uniform(0.55, 0.8)
         variants.append(
             PlantVariant(
-                near=_bush(bush, height, wide, (36, 6), 4, regions, stem),
-                middle=_bush(bush, height, wide, (14, 3), 0, regions, stem),
+                near=_bush(bush, height, wide, (22, 4), 4, near, stem),
+                middle=_bush(bush, height, wide, (8, 2), 0, middle, stem),
             )
         )
-    return plant_kind("shrub", atlas, variants, sink=SHRUB_SINK, crown=0.85, cards=2, from_above=False)
+    return plant_kind("shrub", atlas, variants, sink=SHRUB_SINK, crown=0.85, cards=2, level=None)
 
 
 def _paint_clusters(
     random: np.random.Generator, atlas: Atlas, base: ArrayLike, count: int, length: float
-) -> Floats:
-    """Paint eight clusters from dark to light and return their (8, 4) regions."""
+) -> tuple[Floats, Floats]:
+    """Paint eight clusters and return the (4, 4) regions of the near and of the middle level, dark to light.
+
+    The middle level has fewer and larger cards: its clusters hold more and smaller leaves, so that a leaf
+    keeps about its size when the levels change.
+    """
     cells = foliage_cells(4)
-    for cell, brightness in zip(cells, np.linspace(0.66, 1.2, len(cells)), strict=True):
+    for number, cell in enumerate(cells):
         width, height = cell.width - 4, cell.height - 4
-        picture = leaf_cluster(random, width, height, base, count, length)
-        atlas.place(Box(cell.left + 2, cell.top + 2, width, height), shaded(picture, float(brightness)))
-    return np.stack([atlas.region(cell, 2.0) for cell in cells])
+        share = 1.0 if number < 4 else 0.66
+        picture = leaf_cluster(random, width, height, base, int(count / share**2), length * share)
+        brightness = (0.7, 0.88, 1.02, 1.16)[number % 4]
+        atlas.place(Box(cell.left + 2, cell.top + 2, width, height), shaded(picture, brightness))
+    regions = np.stack([atlas.region(cell, 2.0) for cell in cells])
+    return regions[:4], regions[4:]
 
 
 def _clusters(
@@ -113,13 +120,15 @@ def _clusters(
         gap = np.minimum(gap, np.linalg.norm(spots - spots[chosen[-1]], axis=1))
     spots, outward = spots[chosen], outward[chosen]
     away = normalized((spots - centre) / reach)
-    facing = normalized(outward * 0.55 + away * 0.6 + random.normal(0, 0.27, spots.shape))
+    # Steeper than the crown's own surface: cards that lie flat on its top look like lines from the ground.
+    tilt = np.array([1.0, 0.45, 1.0])
+    facing = normalized((outward * 0.55 + away * 0.6) * tilt + random.normal(0, 0.3, spots.shape))
     # The picture's stem points back into the crown.
     up = normalized(outward + np.array([0, 0.8, 0]) + random.normal(0, 0.4, spots.shape))
     half = size * random.uniform(0.85, 1.15, len(spots))
     light = np.clip(0.58 + 0.34 * away[:, 1] + random.normal(0, 0.14, len(spots)), 0, 0.999)
     shape = cards(
-        spots - away * half[:, None] * 0.25, facing, up, half, regions[(light * len(regions)).astype(int)]
+        spots - away * half[:, None] * 0.4, facing, up, half, regions[(light * len(regions)).astype(int)]
     )
     # Partly the blob's own dome: its shading shows the lumps that make a crown look grown.
     soft = (
@@ -138,7 +147,7 @@ def _inside(random: np.random.Generator, centre: Floats, reach: Floats, count: i
     spots = centre + directions * reach * 0.42
     up = np.tile([0.0, 1.0, 0.0], (count, 1)) + random.normal(0, 0.3, (count, 3))
     facing = np.cross(up, random.normal(0, 1, (count, 3)))
-    shape = cards(spots, facing, up, 0.56 * float(reach.mean()), regions[np.arange(count) % 3])
+    shape = cards(spots, facing, up, 0.56 * float(reach.mean()), regions[np.arange(count) % 2])
     soft = normalized((shape.positions - centre) / reach) + np.array([0, 0.7, 0])
     return both_sides(bend_normals(shape, soft))
 
@@ -174,7 +183,7 @@ def _tree(
     blob_radii = reach * share
     blobs = centre + directions * reach * (0.97 - share) * random.uniform(0.8, 1.05, (blob_count, 1))
     blobs[:, 1] += 0.05 * reach[1]
-    size = 0.62 * wide * np.sqrt(92 / card_counts[0]) ** 0.8 * 0.62
+    size = 0.62 * wide * np.sqrt(98 / card_counts[0]) ** 0.8 * 0.62
     leaves = _clusters(random, blobs, blob_radii, card_counts[0], size, regions, centre, reach)
     filling = _inside(random, centre, reach, card_counts[1], regions)
 
@@ -224,15 +233,16 @@ def _bush(
     angle = 2 * np.pi * np.arange(count) / count + random.uniform(0, 6.28)
     blobs = centre + np.stack(
         [
-            0.42 * reach[0] * np.cos(angle),
+            0.36 * reach[0] * np.cos(angle),
             reach[1] * random.uniform(-0.15, 0.25, count),
-            0.42 * reach[2] * np.sin(angle),
+            0.36 * reach[2] * np.sin(angle),
         ],
         axis=-1,
     )
     blob_radii = reach * random.uniform(0.45, 0.6, (count, 1))
-    size = 0.36 * wide * np.sqrt(36 / card_counts[0]) ** 0.8
-    leaves = _clusters(random, blobs, blob_radii, card_counts[0], size, regions, centre, reach)
+    size = 0.4 * wide * np.sqrt(22 / card_counts[0]) ** 0.8
+    # A shrub is thin enough to be looked through: its cards need their backs.
+    leaves = both_sides(_clusters(random, blobs, blob_radii, card_counts[0], size, regions, centre, reach))
     filling = _inside(random, centre, reach * (1, 0.8, 1), card_counts[1], regions)
     leaves.positions[:, 1] = np.maximum(leaves.positions[:, 1], -SHRUB_SINK)
     filling.positions[:, 1] = np.maximum(filling.positions[:, 1], -SHRUB_SINK)

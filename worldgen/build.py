@@ -67,7 +67,11 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
     )
     by_window = dict(zip(windows, baked, strict=True))
     chunks = terrain_chunks(
-        heightmap, by_window.__getitem__, quads=output.chunk_quads, levels=output.terrain_levels
+        heightmap,
+        by_window.__getitem__,
+        quads=output.chunk_quads,
+        levels=output.terrain_levels,
+        tangents=True,
     )
     report("objects", 0, 1)
     placements = populate(heightmap, hydrology, biomes, config.objects, seed)

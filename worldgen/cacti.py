@@ -29,7 +29,15 @@ def cactus(seed: int) -> AssetKind:
             )
         )
     return plant_kind(
-        "cactus", atlas, variants, sink=SINK, crown=0.9, cards=4, from_above=False, roughness=0.7
+        "cactus",
+        atlas,
+        variants,
+        sink=SINK,
+        crown=0.9,
+        cards=2,
+        level=None,
+        upward=(0.0, 0.15),
+        roughness=0.7,
     )
 
 
@@ -64,7 +72,7 @@ def _ribbed(path: Floats, radius: float, ribs: int, near: bool, skin: Floats) ->
         np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(centres, axis=0), axis=1))]) / METRES_PER_TILE
     )
     sides = 2 * ribs if near else ribs + ribs % 2
-    profile = (0.82, 1.06) if near else (0.96,)
+    profile = (0.82, 1.06) if near else (1.06,)
     return tube(centres, radii, sides, skin, -along, waves=sides // 2, profile=profile)
 
 

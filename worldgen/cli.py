@@ -6,36 +6,29 @@ Exit codes: 0 done, 1 failed, 2 wrong input (arguments, config, files given), 13
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worldgen import __version__
+from worldgen import __version__, cli_models
+from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, InputError, WorldgenError
 
 if TYPE_CHECKING:
     from worldgen.config import WorldConfig
 
-ProgressCallback = Callable[[str, int, int], None]
-
 app = typer.Typer(
-    help="Virtual environments from a seed: learned terrain, learned materials, placed objects, engine files.",
+    help="Virtual environments from a seed: learned terrain and materials, placed objects, engine files.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
-evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
-sample = typer.Typer(help="Write samples of a net.", no_args_is_help=True)
-app.add_typer(train, name="train")
-app.add_typer(evaluate, name="evaluate")
-app.add_typer(sample, name="sample")
+app.add_typer(cli_models.train, name="train")
+app.add_typer(cli_models.evaluate, name="evaluate")
+app.add_typer(cli_models.sample, name="sample")
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one, a preset is built.")]
 Preset = Annotated[str | None, typer.Option(help="Named starting point; see `worldgen presets`.")]
@@ -91,7 +84,7 @@ def build(
 
     check_paths(paths)
     start = time.perf_counter()
-    with _progress(quiet or json_) as progress:
+    with progress_bars(quiet or json_) as progress:
         world = build_world(world_config, progress=progress)
         written = world.export(*paths, level=level, progress=progress)
     seconds = round(time.perf_counter() - start, 2)
@@ -157,10 +150,8 @@ def preview(
     """Build a world and look at it."""
     world_config = _config(config, preset, seed, size, spacing, set_, dem, dem_spacing, dem_scale, dem_offset)
     from worldgen.build import build as build_world
-    from worldgen.preview import check_rendering
 
-    check_rendering(offscreen=screenshot is not None)
-    with _progress(quiet) as progress:
+    with progress_bars(quiet) as progress:
         world = build_world(world_config, progress=progress)
         if screenshot is not None:
             progress("draw", 0, 1)
@@ -214,39 +205,26 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
         values[name] = text
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[ProgressCallback]:
-    """Yield a callback (stage, done, all) that draws a bar where standard error is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda stage, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = TextColumn("{task.description:14}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield report
-
-
 def main() -> None:
-    """Run the command line; errors raised on purpose become one line and an exit code."""
+    """Run the command line; whatever goes wrong on purpose becomes one line and an exit code."""
     try:
-        app()
+        app(standalone_mode=False)
     except (ConfigError, InputError) as error:
-        _fail(error, 2)
+        _fail(str(error), 2)
     except WorldgenError as error:
-        _fail(error, 1)
-    except KeyboardInterrupt:
-        _fail(WorldgenError("interrupted"), 130)
+        _fail(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", 130)
+    except OSError as error:
+        _fail(str(error), 1)
+    except Exception as error:
+        # Usage errors of the argument parser, whose classes moved between versions of typer.
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(error.format_message(), 2)
 
 
-def _fail(error: Exception, code: int) -> None:
-    typer.echo(f"worldgen: {error}", err=True)
+def _fail(message: str, code: int) -> None:
+    if message:  # empty where the help was printed instead
+        typer.echo(f"worldgen: {message}", err=True)
     raise SystemExit(code)

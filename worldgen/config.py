@@ -79,6 +79,7 @@ class ClimateConfig(_Part):
     temperature: float = Field(12.0, ge=-40, le=40, description="yearly mean at sea level, °C")
     lapse_rate: float = Field(6.5, ge=0, le=15, description="cooling with altitude, °C per km")
     moisture: Fraction = Field(0.5, description="0 desert, 1 rain forest")
+    barren: Fraction = Field(0.0, description="young ground that nothing grows on yet: ash, lava, moraine")
 
 
 class MaterialsConfig(_Part):

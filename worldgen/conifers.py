@@ -47,12 +47,10 @@ def conifer(seed: int, name: str = "conifer", snow: float = 0.0) -> AssetKind:
         variants.append(
             PlantVariant(
                 near=_spruce(int(tree), height, radius, foot, (12, 5), (6, 3), 1.0, branches, inside, trunk),
-                middle=_spruce(
-                    int(tree), height, radius, foot, (7, 3), (4, 2), 1.25, branches, inside, trunk
-                ),
+                middle=_spruce(int(tree), height, radius, foot, (8, 3), (4, 2), 1.4, branches, inside, trunk),
             )
         )
-    return plant_kind(name, atlas, variants, sink=SINK, crown=0.75, roughness=0.88)
+    return plant_kind(name, atlas, variants, sink=SINK, crown=0.75, level=0.22, roughness=0.88)
 
 
 def _spruce(

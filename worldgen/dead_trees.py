@@ -35,7 +35,15 @@ def dead_tree(seed: int) -> AssetKind:
             )
         )
     return plant_kind(
-        "dead_tree", atlas, variants, sink=SINK, crown=0.5, cards=2, from_above=False, roughness=0.9
+        "dead_tree",
+        atlas,
+        variants,
+        sink=SINK,
+        crown=0.5,
+        cards=2,
+        level=None,
+        upward=(0.0, 0.1),
+        roughness=0.9,
     )
 
 

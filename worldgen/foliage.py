@@ -168,7 +168,9 @@ def bare_twig(generator: np.random.Generator, width: int, height: int, base: Arr
     for depth in range(4):
         tips = roots + lengths[:, None] * np.stack([np.sin(angles), np.cos(angles)], axis=-1)
         lit = generator.uniform(0.75, 1.1, len(roots))
-        strokes.append(blades(roots, tips, 1.5, 4.6 * 0.66**depth + 1.2, tints(generator, base, lit, 0.03)))
+        ends = tips + 0.6 * (tips - roots)  # a blade ends in nothing: the fork comes before
+        wide = 4.6 * 0.66**depth + 1.2
+        strokes.append(blades(roots, ends, 0.0, wide, tints(generator, base, lit, 0.03)))
         share = np.tile([0.45, 0.75, 1.0], len(roots))
         owner = np.repeat(np.arange(len(roots)), 3)
         roots = roots[owner] + share[:, None] * (tips - roots)[owner]

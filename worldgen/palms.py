@@ -12,6 +12,8 @@ from worldgen.shapes import Shape, bend_normals, merge, normalized, ribbons, tub
 
 PALM_SINK = 0.4
 FERN_SINK = 0.05
+PALM_FRONDS = 14
+FERN_FRONDS = 10
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
@@ -35,12 +37,12 @@ def palm(seed: int) -> AssetKind:
         lean = (float(slope * np.cos(way)), float(slope * np.sin(way)))
         variants.append(
             PlantVariant(
-                near=_palm(tree, height, lean, (6, 7), (14, 5), fronds, trunk),
-                middle=_palm(tree, height, lean, (4, 4), (9, 3), fronds, trunk),
+                near=_palm(tree, height, lean, (6, 7), (PALM_FRONDS, 5), fronds, trunk, 1.0),
+                middle=_palm(tree, height, lean, (4, 4), (9, 3), fronds, trunk, 1.3),
                 lean=lean,
             )
         )
-    return plant_kind("palm", atlas, variants, sink=PALM_SINK, crown=0.6, roughness=0.75)
+    return plant_kind("palm", atlas, variants, sink=PALM_SINK, crown=0.6, level=0.9, roughness=0.75)
 
 
 def fern(seed: int) -> AssetKind:
@@ -58,10 +60,11 @@ def fern(seed: int) -> AssetKind:
         plant = int(random.integers(2**62))
         variants.append(
             PlantVariant(
-                near=_rosette(plant, size, 9, 4, regions), middle=_rosette(plant, size, 7, 3, regions)
+                near=_rosette(plant, size, FERN_FRONDS, 4, regions, 1.0),
+                middle=_rosette(plant, size, FERN_FRONDS // 2, 4, regions, 1.5),
             )
         )
-    return plant_kind("fern", atlas, variants, sink=FERN_SINK, crown=0.8, cards=2, from_above=True)
+    return plant_kind("fern", atlas, variants, sink=FERN_SINK, crown=0.8, cards=2, level=0.5)
 
 
 def arched_fronds(
@@ -84,12 +87,12 @@ def arched_fronds(
     sag : (B,) radians by which the direction turns down until the tip.
     steps : points along each spine.
     """
-    s = np.linspace(0, 1, steps)
-    angle = rise[:, None] - sag[:, None] * s**1.2
-    step = length[:, None] / (steps - 1)
-    middle = 0.5 * (angle[:, 1:] + angle[:, :-1])
-    out = np.concatenate([np.zeros((len(rise), 1)), np.cumsum(np.cos(middle) * step, axis=1)], axis=1)
-    up = np.concatenate([np.zeros((len(rise), 1)), np.cumsum(np.sin(middle) * step, axis=1)], axis=1)
+    # The curve is summed up finely and then thinned, so that every level of detail follows the same one.
+    fine = 12 * (steps - 1)
+    angle = rise[:, None] - sag[:, None] * ((np.arange(fine) + 0.5) / fine) ** 1.2
+    start = np.zeros((len(rise), 1))
+    out = np.hstack([start, np.cumsum(np.cos(angle) * length[:, None] / fine, axis=1)])[:, ::12]
+    up = np.hstack([start, np.cumsum(np.sin(angle) * length[:, None] / fine, axis=1)])[:, ::12]
     outward = np.stack([np.cos(azimuth), 0 * azimuth, np.sin(azimuth)], axis=-1)
     across = np.stack([-np.sin(azimuth), 0 * azimuth, np.cos(azimuth)], axis=-1)
     spines = root + outward[:, None] * out[..., None] + np.array([0, 1.0, 0]) * up[..., None]
@@ -108,6 +111,7 @@ def _palm(
     frond_shape: tuple[int, int],
     regions: Floats,
     trunk_region: Floats,
+    widen: float,
 ) -> Shape:
     """Return one level of detail of a palm.
 
@@ -116,6 +120,7 @@ def _palm(
     height : of the trunk, metres.
     trunk_shape : (sides, rings).
     frond_shape : (number of fronds, points along each).
+    widen : factor on the width of a frond, for a level that has few.
     """
     random = generator(seed, "palm")
     sides, rings = trunk_shape
@@ -131,22 +136,46 @@ def _palm(
     trunk = tube(stem, radius, sides, trunk_region, -y / 2.2, pointed=False)
     root = stem[-1] + np.array([0, -0.05, 0])
 
-    order = np.arange(count) / count
-    azimuth = GOLDEN_ANGLE * np.arange(count) + random.normal(0, 0.12, count)
-    rise = np.radians(72 - 88 * order) + random.normal(0, 0.08, count)
-    length = 0.34 * height**0.75 * (1.2 - 0.3 * np.abs(order - 0.4)) * random.uniform(0.92, 1.08, count) * 1.6
-    sag = np.radians(95 - 30 * order) * random.uniform(0.9, 1.1, count)
-    picture = regions[np.where(order > 0.88, 3, np.arange(count) % 3)]
-    crown = arched_fronds(root, azimuth, rise, length, sag, length * 0.22, steps, picture)
+    # All levels draw the same fronds; a coarse one shows some of them, the first and the last among them.
+    order = np.arange(PALM_FRONDS) / PALM_FRONDS
+    azimuth = GOLDEN_ANGLE * np.arange(PALM_FRONDS) + random.normal(0, 0.12, PALM_FRONDS)
+    rise = np.radians(72 - 88 * order) + random.normal(0, 0.08, PALM_FRONDS)
+    length = 0.55 * height**0.75 * (1.2 - 0.3 * np.abs(order - 0.4)) * random.uniform(0.92, 1.08, PALM_FRONDS)
+    sag = np.radians(95 - 30 * order) * random.uniform(0.9, 1.1, PALM_FRONDS)
+    picture = regions[np.where(order > 0.88, 3, np.arange(PALM_FRONDS) % 3)]
+    shown = np.linspace(0, PALM_FRONDS - 1, count).round().astype(int)
+    crown = arched_fronds(
+        root,
+        azimuth[shown],
+        rise[shown],
+        length[shown],
+        sag[shown],
+        length[shown] * 0.22 * widen,
+        steps,
+        picture[shown],
+    )
     return merge([trunk, crown])
 
 
-def _rosette(seed: int, size: float, count: int, steps: int, regions: Floats) -> Shape:
+def _rosette(seed: int, size: float, count: int, steps: int, regions: Floats, widen: float) -> Shape:
     """Return one level of detail of a fern; `size` is the length of a frond in metres."""
     random = generator(seed, "fern")
-    azimuth = 2 * np.pi * np.arange(count) / count + random.normal(0, 0.2, count)
-    rise = np.radians(random.uniform(48, 72, count))
-    length = size * random.uniform(0.8, 1.05, count)
-    sag = np.radians(random.uniform(55, 90, count))
+    azimuth = 2 * np.pi * np.arange(FERN_FRONDS) / FERN_FRONDS + random.normal(0, 0.2, FERN_FRONDS)
+    rise = np.radians(random.uniform(48, 72, FERN_FRONDS))
+    length = size * random.uniform(0.8, 1.05, FERN_FRONDS)
+    sag = np.radians(random.uniform(55, 90, FERN_FRONDS))
     root = np.array([0, -FERN_SINK, 0])
-    return arched_fronds(root, azimuth, rise, length, sag, length * 0.2, steps, regions[np.arange(count) % 4])
+    shown = np.arange(FERN_FRONDS)[:: FERN_FRONDS // count]
+    picture = regions[np.arange(FERN_FRONDS) % len(regions)]
+    shape = arched_fronds(
+        root,
+        azimuth[shown],
+        rise[shown],
+        length[shown],
+        sag[shown],
+        length[shown] * 0.2 * widen,
+        steps,
+        picture[shown],
+    )
+    shape.positions[:, 1] = np.maximum(shape.positions[:, 1], -FERN_SINK)
+    return shape

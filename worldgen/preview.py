@@ -105,8 +105,9 @@ def render(
         (direction / np.linalg.norm(direction)).astype(np.float32),
         np.float32(sun.color) * np.float32(air.sun),
         air,
-        relief.width,
-        relief.sea if is_endless_sea(parts, relief) else None,
+        relief.low,
+        relief.high,
+        relief.sea if is_endless_sea(relief) else None,
     )
     drawn = (width * samples, height * samples)
     with preview_raster.Rasterizer(parts) as rasterizer:
@@ -182,19 +183,13 @@ def relief_of(parts: Sequence[Part]) -> Relief:
     return preview_camera.relief_of(np.concatenate([part.positions() for part in ground]), sea)
 
 
-def is_endless_sea(parts: Sequence[Part], relief: Relief) -> bool:
-    """Whether a flat water surface reaches all sides of the ground, so that it may go on to the horizon."""
-    for part in parts:
-        if not part.water or part.placements is not None:
-            continue
-        low, high = part.positions().min(axis=0), part.positions().max(axis=0)
-        slack = relief.width * 0.02
-        covers = (low[[0, 2]] <= relief.low[[0, 2]] + slack).all() and (
-            high[[0, 2]] >= relief.high[[0, 2]] - slack
-        ).all()
-        if covers and high[1] - low[1] < 0.5:
-            return True
-    return False
+def is_endless_sea(relief: Relief) -> bool:
+    """Whether water meets a good part of the world's border, so that it may go on to the horizon."""
+    if relief.sea is None:
+        return False
+    heights = relief.heights
+    border = np.concatenate([heights[0], heights[-1], heights[:, 0], heights[:, -1]])
+    return bool((border < relief.sea).mean() > 0.2)
 
 
 def _seen_points(depth: NDArray[np.float32], camera: Camera) -> Array:

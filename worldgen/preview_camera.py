@@ -257,18 +257,40 @@ def hero(relief: Relief, sun: Point, aspect: float = 16 / 9, field_of_view: floa
 def isometric(relief: Relief, sun: Point, aspect: float = 16 / 9) -> Camera:
     """Return an overview of the whole world from 45° above, sun from the side."""
     azimuths = np.radians([45.0, 135.0, 225.0, 315.0])
-    side = [
-        abs(math.cos(a) * sun[2] - math.sin(a) * sun[0])
-        - 0.3 * (math.cos(a) * sun[0] + math.sin(a) * sun[2]) * -1
-        for a in azimuths
-    ]
-    azimuth = float(azimuths[int(np.argmax(np.round(side, 9)))])
-    # Seen along its diagonal, the square is 1.41 times as wide as a side.
-    distance = relief.width * 1.42 / 2 / math.tan(math.radians(15)) / min(aspect, 1.75) * 1.08
+    along = np.cos(azimuths) * sun[0] + np.sin(azimuths) * sun[2]
+    across = np.cos(azimuths) * sun[2] - np.sin(azimuths) * sun[0]
+    azimuth = float(azimuths[int(np.argmax(np.round(np.abs(across) + 0.3 * along, 9)))])
     look = np.array([math.cos(azimuth), -1.0, math.sin(azimuth)]) / math.sqrt(2)
-    target = relief.centre
-    eye = target - look * distance
-    return Camera((eye[0], eye[1], eye[2]), (target[0], target[1], target[2]), 30.0)
+    rows, columns = relief.heights.shape
+    x, z = np.meshgrid(
+        np.linspace(relief.low[0], relief.high[0], columns), np.linspace(relief.low[2], relief.high[2], rows)
+    )
+    points = np.stack([x.ravel(), relief.surface().ravel(), z.ravel()], axis=1)
+    return frame(points, (look[0], look[1], look[2]), aspect, 28.0)
+
+
+def frame(points: Array, look: Point, aspect: float, field_of_view: float) -> Camera:
+    """Return the camera that looks along a direction and just holds all points.
+
+    Parameters
+    ----------
+    points : (N, 3) world metres.
+    look : (3,) direction of the view.
+    """
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    camera = Camera((0.0, 0.0, 0.0), look, field_of_view)
+    right, up, forward = ((points - middle) @ camera.axes().T).T
+    # A margin of 6 % on each side.
+    half = math.tan(math.radians(field_of_view) / 2) * 0.94
+    # Each side of the frame is a plane through the eye; the four give the eye's place in closed form.
+    wide = half * aspect
+    top, bottom = float((up - half * forward).max()), float((-up - half * forward).max())
+    rightmost, leftmost = float((right - wide * forward).max()), float((-right - wide * forward).max())
+    distance = float(max((top + bottom) / 2 / half, (rightmost + leftmost) / 2 / wide, 1e-3))
+    shift = np.array([(rightmost - leftmost) / 2, (top - bottom) / 2, 0.0]) @ camera.axes()
+    target = middle + shift
+    eye = target - camera.axes()[2] * distance
+    return Camera((eye[0], eye[1], eye[2]), (target[0], target[1], target[2]), field_of_view)
 
 
 def plan(relief: Relief, aspect: float = 16 / 9) -> Camera:

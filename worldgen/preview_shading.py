@@ -214,7 +214,7 @@ def sky(direction: Array, sun: Array, sun_color: Array, air: Atmosphere, clouds:
 
 
 def shadow_share(points: Array, normals: Array, shadow: ShadowMap, sun: Array) -> Array:
-    """Return (N,) float32: how much of the sun reaches each point, 0 to 1, its edge filtered over 3 x 3 texels.
+    """Return (N,) float32: the share of the sun that reaches each point, its edge filtered over 3 x 3 texels.
 
     Parameters
     ----------
@@ -293,15 +293,33 @@ class Light:
     sun : (3,) float32 unit vector toward the sun.
     color : (3,) float32 linear sunlight, strength included.
     air : the atmosphere.
-    width : metres across the world, the unit of ``air.haze``.
-    sea : height in metres of a sea that goes on to the horizon, or None.
+    low, high : (3,) float64 corners of the world's ground, metres.
+    sea : height in metres of a sea that goes on beyond the world to the horizon, or None.
     """
 
     sun: Array
     color: Array
     air: Atmosphere
-    width: float
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     sea: float | None = None
+
+    @property
+    def width(self) -> float:
+        """Metres across the world, the unit of ``air.haze``."""
+        return float(max(self.high[0] - self.low[0], self.high[2] - self.low[2], 1e-3))
+
+    def clear_distance(self, eye: tuple[float, float, float]) -> float:
+        """Metres from an eye outside the world to its nearest point: seen from afar, a model has no haze before it."""
+        return float(np.linalg.norm(np.maximum(np.maximum(self.low - eye, eye - self.high), 0.0)))
+
+    def horizon(self, steps: int = 512) -> Array:
+        """Return (steps, 3) float32: the sky just at the horizon by azimuth, from -pi, that haze blends toward."""
+        azimuth = (np.arange(steps, dtype=np.float32) + np.float32(0.5)) * np.float32(
+            2 * math.pi / steps
+        ) - np.float32(math.pi)
+        level = np.stack([np.cos(azimuth), np.zeros_like(azimuth), np.sin(azimuth)], axis=1)
+        return sky(level, self.sun, self.color / np.float32(self.air.sun), self.air, clouds=False)
 
 
 def shade(
@@ -309,66 +327,56 @@ def shade(
 ) -> NDArray[np.uint8]:
     """Return the (H, W, 3) uint8 sRGB picture of the layers."""
     height, width = land.depth.shape
-    # Occlusion is smooth: half the resolution is enough and takes a quarter of the time.
+    # Sky and occlusion are smooth: half the resolution is enough and takes a quarter of the time.
     step = 2 if min(height, width) >= 4 else 1
     coarse = ambient_occlusion(land.depth[::step, ::step], camera)
+    horizon = light.horizon()
     picture = np.empty((height, width, 3), np.uint8)
     for start in range(0, height, BAND):
         rows = slice(start, min(start + BAND, height))
-        index = np.arange(rows.start, rows.stop) // step
-        occlusion = np.repeat(coarse[np.minimum(index, len(coarse) - 1)], step, axis=1)[:, :width]
-        picture[rows] = encode(
-            _shade_rows(land, water, camera, light, shadow, occlusion, rows) * np.float32(light.air.exposure)
-        )
+        offset, ray = pixel_rays(camera, (height, width), rows)
+        length = np.sqrt((ray * ray).sum(axis=-1, keepdims=True))
+        direction = ray / length
+        depth = land.depth[rows]
+        hit = np.isfinite(depth)
+        color = np.zeros((*depth.shape, 3), np.float32)
+        if not hit.all():
+            backdrop = sky(
+                direction[::step, ::step], light.sun, light.color / np.float32(light.air.sun), light.air
+            )
+            color[:] = _enlarge(backdrop, step)[: len(color), :width]
+        if hit.any():
+            points = np.float32(camera.eye) + offset[hit] + ray[hit] * depth[hit][:, None]
+            occlusion = _enlarge(coarse[start // step : -(-rows.stop // step)], step)[: len(color), :width]
+            color[hit] = _surface(land, rows, hit, points, occlusion[hit], camera, light, shadow)
+        surface = _water_depth(water, camera, light, rows, ray)
+        color = _add_water(color, depth, surface, water, camera, light, rows, offset, ray)
+        seen = np.isfinite(np.minimum(depth, surface))
+        if seen.any() and light.air.haze > 0 and camera.parallel_height is None:
+            distance = np.minimum(depth, surface)[seen][:, None] * length[seen]
+            distance = np.maximum(distance - np.float32(light.clear_distance(camera.eye)), 0)
+            color[seen] = _haze(color[seen], direction[seen], distance, light, horizon)
+        picture[rows] = encode(color * np.float32(light.air.exposure))
     return picture
 
 
-def _shade_rows(
-    land: Layers,
-    water: Layers | None,
-    camera: Camera,
-    light: Light,
-    shadow: ShadowMap | None,
-    occlusion: Array,
-    rows: slice,
-) -> Array:
-    shape = land.depth.shape
-    offset, ray = pixel_rays(camera, (shape[0], shape[1]), rows)
-    length = np.sqrt((ray * ray).sum(axis=-1, keepdims=True))
-    direction = ray / length
-    depth = land.depth[rows]
-    hit = np.isfinite(depth)
-    color = sky(direction, light.sun, light.color / np.float32(light.air.sun), light.air)
-    eye = np.float32(camera.eye)
-    if hit.any():
-        points = eye + offset[hit] + ray[hit] * depth[hit][:, None]
-        coded = land.surface[rows][hit]
-        normals = unpack_normals(coded, camera)
-        lit = _surface(
-            linear(land.color[rows][hit]), normals, coded[:, 2], points, occlusion[hit], light, shadow
-        )
-        color[hit] = lit
-    if water is not None or light.sea is not None:
-        color = _add_water(color, depth, water, camera, light, rows, offset, ray)
-        depth = _first_hit(depth, water, camera, light, rows, ray)
-    seen = np.isfinite(depth)
-    if seen.any() and light.air.haze > 0:
-        distance = depth[seen][:, None] * length[seen]
-        if camera.parallel_height is not None:
-            distance = np.full_like(distance, light.width * 0.3)
-        color[seen] = _haze(color[seen], direction[seen], distance, light)
-    return color
+def _enlarge(image: Array, step: int) -> Array:
+    return image.repeat(step, axis=0).repeat(step, axis=1)
 
 
 def _surface(
-    albedo: Array,
-    normals: Array,
-    kind: NDArray[np.uint8],
+    land: Layers,
+    rows: slice,
+    hit: NDArray[np.bool_],
     points: Array,
     occlusion: Array,
+    camera: Camera,
     light: Light,
     shadow: ShadowMap | None,
 ) -> Array:
+    """Return (N, 3) light from the ``hit`` pixels of some rows, whose (N, 3) points and (N,) occlusion are given."""
+    albedo, coded = linear(land.color[rows][hit]), land.surface[rows][hit]
+    normals, kind = unpack_normals(coded, camera), coded[:, 2]
     foliage = kind >= 230
     facing = normals @ light.sun
     # Leaves wrap light around and let some through from behind.
@@ -391,27 +399,27 @@ def _surface(
 
 
 def _water_depth(water: Layers | None, camera: Camera, light: Light, rows: slice, ray: Array) -> Array:
-    """Depth of the water's surface along each ray: what was drawn, or the endless sea where nothing was."""
+    """Depth of the water's surface along each ray: what was drawn, or the endless sea outside the world."""
     if water is not None:
         surface = water.depth[rows].copy()
     else:
         surface = np.full(ray.shape[:2], np.inf, np.float32)
-    if light.sea is not None and camera.parallel_height is None and camera.eye[1] > light.sea:
-        down = ray[..., 1] < -1e-5
-        endless = np.isinf(surface) & down
-        surface[endless] = (np.float32(light.sea) - np.float32(camera.eye[1])) / ray[..., 1][endless]
+    if light.sea is None or camera.parallel_height is not None or camera.eye[1] <= light.sea:
+        return surface
+    down = np.flatnonzero(ray[..., 1].ravel() < -1e-5)
+    rays = ray.reshape(-1, 3)[down]
+    endless = np.float32(light.sea - camera.eye[1]) / rays[:, 1]
+    x, z = np.float32(camera.eye[0]) + rays[:, 0] * endless, np.float32(camera.eye[2]) + rays[:, 2] * endless
+    outside = (x < light.low[0]) | (x > light.high[0]) | (z < light.low[2]) | (z > light.high[2])
+    flat = surface.reshape(-1)
+    flat[down[outside]] = np.minimum(flat[down[outside]], endless[outside])
     return surface
-
-
-def _first_hit(
-    depth: Array, water: Layers | None, camera: Camera, light: Light, rows: slice, ray: Array
-) -> Array:
-    return np.minimum(depth, _water_depth(water, camera, light, rows, ray))
 
 
 def _add_water(
     color: Array,
     depth: Array,
+    surface: Array,
     water: Layers | None,
     camera: Camera,
     light: Light,
@@ -419,7 +427,7 @@ def _add_water(
     offset: Array,
     ray: Array,
 ) -> Array:
-    surface = _water_depth(water, camera, light, rows, ray)
+    """Return the picture's rows with water laid over what lies below it."""
     wet = np.isfinite(surface) & (surface < depth)
     if not wet.any():
         return color
@@ -478,12 +486,11 @@ def _ripples(points: Array, distance: Array, light: Light) -> Array:
     return result
 
 
-def _haze(color: Array, direction: Array, distance: Array, light: Light) -> Array:
+def _haze(color: Array, direction: Array, distance: Array, light: Light, horizon: Array) -> Array:
     """Blend toward the sky's color at the horizon; blue light scatters in first."""
-    level = direction.copy()
-    level[:, 1] = 0.0
-    level /= np.sqrt((level**2).sum(axis=1, keepdims=True)) + np.float32(1e-6)
-    veil = sky(level, light.sun, light.color / np.float32(light.air.sun), light.air, clouds=False)
+    steps = len(horizon)
+    azimuth = np.arctan2(direction[:, 2], direction[:, 0])
+    veil = horizon[np.clip(((azimuth + math.pi) * (steps / (2 * math.pi))).astype(np.int32), 0, steps - 1)]
     depth = (distance / np.float32(light.width)) ** 1.25 * np.float32(light.air.haze)
     kept = np.exp(-depth * np.float32([0.75, 0.95, 1.25]))
     result: Array = color * kept + veil * np.float32([0.86, 0.93, 1.0]) * (1 - kept)

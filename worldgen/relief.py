@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from worldgen.biomes import ramp
 from worldgen.config import TerrainConfig
@@ -19,6 +19,12 @@ from worldgen.grid import Grid
 from worldgen.noise import fractal, permutation
 
 FloatArray = NDArray[np.float64]
+
+
+# Rivers on a square grid lean to its eight directions. So the land grows on a grid that is turned against the
+# world's, and is bent when it is sampled: shifts of this share of a feature over waves of that share.
+_TURN = np.radians(27.0)
+_BEND, _BEND_WAVE = 0.03, 0.42
 
 
 def macro_relief(config: TerrainConfig, grid: Grid, inside: tuple[slice, slice], seed: int) -> FloatArray:
@@ -31,12 +37,29 @@ def macro_relief(config: TerrainConfig, grid: Grid, inside: tuple[slice, slice],
     inside : rows and columns that the world covers; its relief is what ``config.relief`` speaks of.
     seed : the world's seed.
     """
-    height = _SHAPES[config.shape](_Field(config, grid, seed))
-    low, high = np.percentile(height[inside], (2, 99.5))
+    east, south = _workshop_coordinates(config, grid, seed)
+    reach = max(float(np.abs(east).max()), float(np.abs(south).max())) + 2 * grid.spacing
+    side = 2 * int(np.ceil(reach / grid.spacing)) + 1
+    workshop = Grid.centred((side, side), grid.spacing)
+    land = _SHAPES[config.shape](_Field(config, workshop, seed))
+    rows, columns = workshop.to_cells(east, south)
+    height: FloatArray = map_coordinates(land, (rows, columns), order=3, mode="nearest")
     if config.shape in ("islands", "volcano"):
-        return height  # these are in metres above the sea floor already
+        return height  # in metres above the sea already
+    low, high = np.percentile(height[inside], (2, 99.5))
     scaled: FloatArray = config.base + (height - low) * (config.relief / max(high - low, 1e-9))
     return scaled
+
+
+def _workshop_coordinates(config: TerrainConfig, grid: Grid, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Return where each cell of the world's coarse grid lies on the grid that the land grows on, metres."""
+    x, z = grid.x[None, :] + 0 * grid.z[:, None], grid.z[:, None] + 0 * grid.x[None, :]
+    wave, amplitude = _BEND_WAVE * config.feature_size, _BEND * config.feature_size
+    bend = permutation(seed, "relief/bend")
+    shift_x = amplitude * fractal(x / wave, z / wave, bend, octaves=2)
+    shift_z = amplitude * fractal(x / wave + 31.4, z / wave - 17.2, bend, octaves=2)
+    x, z = x + shift_x, z + shift_z
+    return x * np.cos(_TURN) - z * np.sin(_TURN), x * np.sin(_TURN) + z * np.cos(_TURN)
 
 
 class _Field:

@@ -19,7 +19,7 @@ from worldgen.painting import Floats, periodic_noise
 from worldgen.rng import generator
 from worldgen.shapes import Shape, face_normals, fibonacci_directions, normalized, smooth_normals, to_mesh
 
-SINK = 0.3
+BURIED = 0.3  # share of the height below the ground: a rock that stands on its lowest tip looks dropped there
 METRES_PER_TILE = 1.6
 TEXTURE = 256
 PLANES = 17  # 12 n - 28 triangles with bevels, 4 n - 12 without
@@ -41,14 +41,16 @@ def _kind(
     random = generator(seed, f"assets/{name}")
     material = stone(random, name, color)
     models = []
-    radius = 0.0
+    radius, sink = 0.0, 0.0
     for number in range(4):
         shapes = levels(random)
         low, high = shapes[0].positions.min(axis=0), shapes[0].positions.max(axis=0)
         middle = 0.5 * (low + high)
-        lift = np.array([middle[0], low[1] + SINK, middle[2]])
+        depth = BURIED * float(high[1] - low[1])
+        lift = np.array([middle[0], low[1] + depth, middle[2]])
         shapes = [_fit(shape, low, high) for shape in shapes]
         shapes = [shape._replace(positions=shape.positions - lift) for shape in shapes]
+        sink = max(sink, depth)
         radius = max(radius, 0.5 * float(np.max((high - low)[[0, 2]])))
         models.append(
             tuple(
@@ -56,7 +58,7 @@ def _kind(
                 for level, shape in enumerate(shapes)
             )
         )
-    return AssetKind(name, tuple(models), radius=radius, sink=SINK, align="normal")
+    return AssetKind(name, tuple(models), radius=radius, sink=sink, align="normal")
 
 
 def stone(random: np.random.Generator, name: str, color: tuple[int, int, int]) -> PBRMaterial:

@@ -47,7 +47,8 @@ def face_normals(positions: Floats, indices: Integers) -> Floats:
 def smooth_normals(positions: Floats, indices: Integers) -> Floats:
     """Return (V, 3) vertex normals, each triangle weighted by its angle (Thürmer & Wüthrich 1998).
 
-    Weights by area were tried: they twist a tube's normals towards the diagonals of its quads, 18° at four sides.
+    Weights by area were tried: they twist a tube's normals towards the diagonals of its quads, by 18° at four
+    sides.
     """
     faces = normalized(face_normals(positions, indices))
     corners = positions[indices]  # (T, 3, 3)
@@ -146,6 +147,7 @@ def ribbons(
     regions: ArrayLike,
     *,
     drop: ArrayLike | None = None,
+    closed: bool = True,
 ) -> Shape:
     """Return many ribbons that carry a picture whose stem is at the bottom.
 
@@ -157,6 +159,7 @@ def ribbons(
     drop : (B, N, 3) or (B, 1, 3) metres by which both edges hang below the spine. This ribbon is folded like
         a roof, so that it can be seen from the side too, and closed below by a flat one: six triangles a
         step where two folded sides would take eight. None leaves it flat and one-sided, two triangles a step.
+    closed : False leaves out the flat side of a folded ribbon.
     """
     spines, sides, regions = (np.asarray(values, np.float64) for values in (spines, sides, regions))
     count, length = spines.shape[:2]
@@ -179,7 +182,7 @@ def ribbons(
     positions = positions.reshape(-1, 3)
     indices = (quads + stride).reshape(-1, 3)
     normals = smooth_normals(positions, indices)
-    if drop is not None:
+    if drop is not None and closed:
         below = _quads(rows[:, 0] + 2, rows[:, 0], columns)
         indices = np.concatenate([indices, (below + stride).reshape(-1, 3)])
     return Shape(positions, normals, texcoords.reshape(-1, 2), indices)
@@ -192,8 +195,15 @@ def _quads(left: Integers, right: Integers, stride: int) -> Integers:
     return np.stack([lower, upper], axis=1).reshape(-1, 3)
 
 
-def cards(centres: ArrayLike, facing: ArrayLike, up: ArrayLike, size: ArrayLike, regions: ArrayLike) -> Shape:
-    """Return many flat square cards.
+def cards(
+    centres: ArrayLike,
+    facing: ArrayLike,
+    up: ArrayLike,
+    size: ArrayLike,
+    regions: ArrayLike,
+    fold: float = 0.0,
+) -> Shape:
+    """Return many square cards.
 
     Parameters
     ----------
@@ -202,6 +212,8 @@ def cards(centres: ArrayLike, facing: ArrayLike, up: ArrayLike, size: ArrayLike,
     up : (B, 3) direction of the picture's top, as far as `facing` leaves it free.
     size : (B,) or scalar, half the edge in metres.
     regions : (B, 4) texcoords left, top, right, bottom.
+    fold : how far the left and right edges lie behind the middle, as a share of `size`; 0 is flat, two
+        triangles a card, else four.
     """
     facing = normalized(facing)
     right = normalized(np.cross(np.asarray(up, np.float64), facing))
@@ -209,7 +221,11 @@ def cards(centres: ArrayLike, facing: ArrayLike, up: ArrayLike, size: ArrayLike,
     half = np.broadcast_to(np.asarray(size, np.float64), (len(facing),))[:, None]
     centres = np.asarray(centres, np.float64)
     spines = np.stack([centres - top * half, centres + top * half], axis=1)
-    return ribbons(spines, (right * half)[:, None], regions)
+    if not fold:
+        return ribbons(spines, (right * half)[:, None], regions)
+    return ribbons(
+        spines, (right * half)[:, None], regions, drop=(-fold * facing * half)[:, None], closed=False
+    )
 
 
 def bend_normals(shape: Shape, normals: ArrayLike, amount: float = 1.0) -> Shape:

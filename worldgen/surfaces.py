@@ -19,6 +19,7 @@ SURFACES = ("rock", "cliff", "gravel", "soil", "sand", "grass", "forest_floor", 
 _GROUND: dict[str, dict[str, float]] = {
     "water": {"sand": 0.75, "gravel": 0.25},
     "beach": {"sand": 1.0},
+    "barren": {"gravel": 0.5, "soil": 0.3, "rock": 0.2},
     "bare": {"rock": 0.7, "gravel": 0.3},
     "snow": {"snow": 1.0},
     "tundra": {"gravel": 0.4, "grass": 0.35, "rock": 0.25},
@@ -79,8 +80,8 @@ def splat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: in
     hollow = gaussian_filter(elevation, 40 / spacing, mode="nearest") - elevation
     scree = ramp(slope, 24, 31) * ramp(slope, 44, 37) * ramp(hollow, 0, 6) * ramp(biomes.moisture, 0.95, 0.6)
     over("gravel", 0.75 * scree * (1 - frost))
-    over("rock", ramp(slope, 30, 39) * ramp(slope, 58, 48) * (1 - 0.8 * frost))
-    over("cliff", ramp(slope, 42, 52))
+    over("rock", ramp(slope, 36, 44) * ramp(slope, 60, 50) * (1 - 0.8 * frost))
+    over("cliff", ramp(slope, 44, 54))
     # Stream beds: gravel where much water gathers, wider with discharge.
     channel = ramp(np.log10(np.maximum(hydrology.accumulation, 1)), 4.6, 5.6) * ramp(slope, 38, 22)
     over("gravel", 0.7 * channel * (1 - frost) * (1 - biomes.weight("water")))

@@ -24,7 +24,7 @@ from worldgen.rng import child_seed
 
 Array32 = NDArray[np.float32]
 # So many macro cells lie between neighbouring summits: enough for a valley and its tributaries.
-_CELLS_PER_FEATURE = 40
+_CELLS_PER_FEATURE = 48
 _MAXIMUM_LEVELS = 6
 
 
@@ -161,8 +161,8 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
 def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array32:
     """Bend elevations into benches and walls, as layers of hard and soft rock weather.
 
-    A monotone map of elevation: steep below each hard layer's rim, gentle above it. The layers lean and swell
-    by slow noise, so that no contour is drawn across the land.
+    A monotone map of elevation: from a gentle bench up over a skirt of debris to the wall of the hard layer.
+    The layers lean and swell by slow noise, so that no contour is drawn across the land.
     """
     x, z = grid.x[None, :], grid.z[:, None]
     sway = fractal(x / 900, z / 900, permutation(seed, "terraces"), octaves=4)
@@ -170,7 +170,9 @@ def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array3
     level = elevation / thickness + 0.16 * sway
     whole = np.floor(level)
     part = level - whole
-    stepped = whole + 0.34 * part + 0.66 * ramp(part, 0.42, 0.72)
+    stepped = whole + np.interp(
+        part, (0, 0.32, 0.60, 0.64, 0.76, 0.82, 1), (0, 0.09, 0.38, 0.44, 0.92, 0.96, 1)
+    )
     return ((stepped - 0.16 * sway) * thickness).astype(np.float32)
 
 

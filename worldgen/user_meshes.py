@@ -136,13 +136,14 @@ def _part(mesh: Any, name: str, materials: dict[int, PBRMaterial]) -> tuple[Shap
     if visual.kind in ("vertex", "face"):
         return _painted_by_vertex(shape, np.asarray(visual.face_colors)[:, :3], name)
     source = getattr(visual, "material", None)
-    if visual.uv is not None:
-        texcoords = np.nan_to_num(np.asarray(visual.uv, np.float64)) * (1.0, -1.0) + (0.0, 1.0)
+    uv = getattr(visual, "uv", None)
+    if uv is not None:
+        texcoords = np.nan_to_num(np.asarray(uv, np.float64)) * (1.0, -1.0) + (0.0, 1.0)
         shape = shape._replace(texcoords=texcoords)
     if source is None:
         return shape, PBRMaterial(name, base_color_factor=(0.5, 0.5, 0.5, 1.0), roughness=0.9)
     if id(source) not in materials:
-        materials[id(source)] = _material(source, name, textured=visual.uv is not None)
+        materials[id(source)] = _material(source, name, textured=uv is not None)
     return shape, materials[id(source)]
 
 

@@ -113,8 +113,8 @@ class World:
 
         Parameters
         ----------
-        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a sidecar
-            JSON. Missing folders are made.
+        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a
+            sidecar JSON. Missing folders are made.
         level : terrain level of detail of scene files.
         manifest : also write ``NAME.manifest.json`` with config, seed, versions and hashes of the files of
             that name.
@@ -127,7 +127,8 @@ class World:
 
         Raises
         ------
-        ExportError : a suffix is unknown, the level does not exist, or a file would be too large.
+        ConfigError : a suffix is unknown.
+        ExportError : the level does not exist, or a file would be too large.
         """
         from worldgen.export import HEIGHTMAP_WRITERS, ExportOptions, check_paths, export_scene
 

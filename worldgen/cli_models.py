@@ -1,0 +1,123 @@
+"""The shell's door to the nets: train, evaluate and sample."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from worldgen.cli_progress import progress_bars
+from worldgen.errors import ConfigError
+
+train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
+sample = typer.Typer(help="Write samples of a net.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="Folder of training data.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Weight file to write, .safetensors.")]
+Minutes = Annotated[float | None, typer.Option(help="Stop after this time.")]
+Steps = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
+Seed = Annotated[int, typer.Option(help="Decides all that is random.")]
+Threads = Annotated[int, typer.Option(help="Threads of computation; 1 makes runs repeatable.")]
+Resume = Annotated[bool, typer.Option(help="Go on from the last checkpoint beside the output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Weights = Annotated[Path | None, typer.Option(help="Weight file; the shipped one by default.")]
+
+
+@train.command("terrain")
+def train_terrain(
+    data: Data,
+    output: Output = Path("out/terrain_amplifier.safetensors"),
+    spacing: Annotated[
+        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
+    ] = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the terrain amplifier on a folder of elevation files (.tif, .hgt, .png, .npy)."""
+    from worldgen.models.terrain_train import TerrainTraining
+    from worldgen.models.terrain_train import train as run
+
+    values: dict[str, Any] = {"steps": steps} if steps is not None else {}
+    config = TerrainTraining(
+        data=_folder(data),
+        output=_weight_file(output),
+        spacing=spacing,
+        minutes=minutes,
+        seed=seed,
+        threads=threads,
+        resume=resume,
+        **values,
+    )
+    with progress_bars(quiet) as report:
+        path = run(config, lambda step, total, figures: report("train", step, total))
+    if not quiet:
+        typer.echo(str(path))
+
+
+@train.command("texture")
+def train_texture(
+    data: Data,
+    output: Output = Path("out/texture_vae.safetensors"),
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the texture VAE on a folder of PBR materials, one folder a material."""
+    from worldgen.models.texture_train import TextureTrainConfig
+    from worldgen.models.texture_train import train as run
+
+    if minutes is None and steps is None:
+        minutes = 60.0
+    config = TextureTrainConfig(
+        data=_folder(data),
+        output=_weight_file(output),
+        seed=seed,
+        steps=steps,
+        minutes=minutes,
+        threads=threads,
+        resume=resume,
+    )
+    with progress_bars(quiet) as report:
+        run(config, lambda share, figures: report("train", round(1000 * share), 1000))
+    if not quiet:
+        typer.echo(str(output))
+
+
+@evaluate.command("terrain")
+def evaluate_terrain(
+    data: Data,
+    weights: Weights = None,
+    levels: Annotated[int, typer.Option(help="Doublings between coarsened and judged map.")] = 3,
+    seed: Seed = 0,
+    spacing: Annotated[
+        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
+    ] = None,
+) -> None:
+    """Judge the terrain amplifier on held-out places, beside a floor and baselines; prints JSON."""
+    from worldgen.models.terrain_metrics import evaluate as run
+
+    figures = run(_folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing)
+    typer.echo(json.dumps(figures, indent=2))
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ConfigError(f"--data: found '{path}', which is no folder; allowed: a folder of training data")
+    return path
+
+
+def _weight_file(path: Path) -> Path:
+    if path.suffix != ".safetensors":
+        raise ConfigError(f"--output: found '{path}'; allowed: a name that ends in .safetensors")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
