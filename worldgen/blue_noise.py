@@ -180,10 +180,30 @@ def poisson_disk(
     offset = np.full((rows * columns, 2), -1, np.float32)
     darts = np.uint64(child_seed(seed, f"{stage}/darts"))
     order = _shuffled(rows, columns, seed, stage)
+    order = order[_open_cells(ground, rows, columns, cell_size / grid.spacing)[order]]
     _throw(ground, grid.spacing, order, columns, cell_size, distance, wanted, darts, TRIALS, kept, offset)
     cells = np.flatnonzero(kept)
     place = np.stack([cells % columns, cells // columns], axis=1) + offset[cells].astype(np.float64)
     return np.asarray(place * cell_size + np.array(grid.origin), np.float64)
+
+
+def _open_cells(suits: Float32Array, rows: int, columns: int, ratio: float) -> NDArray[np.bool_]:
+    """Return (rows * columns,) bool: background cells with any quad in them where points may lie.
+
+    ``ratio`` is a cell's size in map cells. Darts thrown elsewhere would be wasted, on most worlds the most.
+    """
+    good = suits > 0
+    quads = good[:-1, :-1] & good[:-1, 1:] & good[1:, :-1] & good[1:, 1:]
+    total = np.zeros((quads.shape[0] + 1, quads.shape[1] + 1), np.int32)
+    np.cumsum(np.cumsum(quads, axis=0, dtype=np.int32), axis=1, out=total[1:, 1:])
+    edges = []
+    for count, size in zip((rows, columns), quads.shape, strict=True):
+        first = np.minimum(np.floor(np.arange(count) * ratio), size - 1).astype(np.intp)
+        last = np.minimum(np.floor(np.arange(1, count + 1) * ratio) + 1, size).astype(np.intp)
+        edges.append((first, last))
+    (top, bottom), (left, right) = edges
+    by_rows = total[bottom] - total[top]
+    return np.asarray((by_rows[:, right] - by_rows[:, left] > 0).ravel())
 
 
 def _shuffled(rows: int, columns: int, seed: int, stage: str) -> IntArray:

@@ -5,8 +5,10 @@ The points themselves come from `worldgen.blue_noise`, the maps of where they ma
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +60,10 @@ def scatter(
     names = [one.name for one in species]
     if len(set(names)) < len(names):
         raise InputError(f"species need names of their own; found {', '.join(sorted(names))}")
-    points: dict[str, FloatArray] = {}
-    for one in sorted(species, key=lambda each: (-each.minimum_distance, each.name)):
-        found = poisson_disk(
+    largest_first = sorted(species, key=lambda each: (-each.minimum_distance, each.name))
+
+    def alone(one: Species) -> FloatArray:
+        return poisson_disk(
             suitability(one, ground, seed),
             ground.grid,
             minimum_distance=one.minimum_distance,
@@ -68,10 +71,15 @@ def scatter(
             seed=seed,
             stage=f"scatter/{one.name}",
         )
-        for larger in species:
-            if larger.name in points:
-                found = keep_clear(found, points[larger.name], larger.clearance)
-        points[one.name] = found
+
+    points: dict[str, FloatArray] = {}
+    # Each species is scattered without a look at the others, so threads change nothing but the time it takes.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+        for one, found in zip(largest_first, threads.map(alone, largest_first), strict=True):
+            for larger in species:
+                if larger.name in points:
+                    found = keep_clear(found, points[larger.name], larger.clearance)
+            points[one.name] = found
     points = {name: points[name] for name in names}
     return points if maximum is None else cap(points, maximum, seed=seed)
 

@@ -160,16 +160,18 @@ def suitability(species: Species, ground: Habitat, seed: int) -> Field:
     suits *= within(ground.altitude, *species.altitude, 30.0)
     suits *= within(ground.wetness, lowest_wetness, highest_wetness, 0.1)
     suits *= within(ground.shore_distance, *species.shore, 4.0)
-    if species.clumping > 0:
-        suits *= _groves(species, ground.grid, seed)
     suits[ground.water] = 0
+    if species.clumping > 0:
+        rows, columns = np.nonzero(suits > 0)
+        suits[rows, columns] *= _groves(species, ground.grid.x[columns], ground.grid.z[rows], seed)
     return np.clip(suits, 0, 1)
 
 
-def _groves(species: Species, grid: Grid, seed: int) -> Field:
-    """Return (H, W) float32 in [0, 1]: soft-edged patches that cover about half the land."""
+def _groves(
+    species: Species, x: NDArray[np.float64], z: NDArray[np.float64], seed: int
+) -> NDArray[np.float32]:
+    """Return (N,) float32 in [0, 1] at points: soft-edged patches that cover about half the land."""
     table = permutation(seed, f"scatter/{species.name}/groves")
-    x, z = grid.x[None] / species.clump_size, grid.z[:, None] / species.clump_size
     # Three octaves fray the edges of groves, so that none is a disc.
-    patches = ramp(fractal(x, z, table, octaves=3), -0.25, 0.35)
+    patches = ramp(fractal(x / species.clump_size, z / species.clump_size, table, octaves=3), -0.25, 0.35)
     return 1 - np.float32(species.clumping) * (1 - patches)
