@@ -173,5 +173,5 @@ def _groves(
     """Return (N,) float32 in [0, 1] at points: soft-edged patches that cover about half the land."""
     table = permutation(seed, f"scatter/{species.name}/groves")
     # Three octaves fray the edges of groves, so that none is a disc.
-    patches = ramp(fractal(x / species.clump_size, z / species.clump_size, table, octaves=3), -0.25, 0.35)
+    patches = ramp(fractal(x / species.clump_size, z / species.clump_size, table, octaves=3), -0.12, 0.22)
     return 1 - np.float32(species.clumping) * (1 - patches)
