@@ -106,6 +106,12 @@ def _around(source: Array, row: int, column: int) -> Array:
     return np.asarray(np.hypot(gap_r, gap_c), np.float32)
 
 
+def slice_middle(length: int, least: int) -> NDArray[np.int64]:
+    """Indices of the middle `least` of `length` cells (all of them where `least` is more)."""
+    taken = min(length, least)
+    return np.arange(taken) + length // 2 - taken // 2
+
+
 def graft(
     canvas: Array,
     source: Array,
@@ -142,7 +148,10 @@ def graft(
     patch = np.roll(source, (-int(shift[0]), -int(shift[1])), axis=(1, 2))
     error = np.sum((window - patch) ** 2, axis=0)
     mask = closed_path(error, (0.6 * radius, 1.1 * radius))
-    canvas[:, canvas_rows[:, None], canvas_columns[None, :]] = window + mask * (patch - window)
+    # A window larger than the canvas sees some cells twice: only its middle is written.
+    inside = np.ix_(*(slice_middle(n, m) for n, m in zip((rows, columns), canvas.shape[1:], strict=True)))
+    mixed = (window + mask * (patch - window))[:, inside[0], inside[1]]
+    canvas[:, canvas_rows[inside[0]], canvas_columns[inside[1]]] = mixed
 
 
 def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius: float = 22.0) -> Array:
@@ -155,15 +164,15 @@ def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius:
     radius = min(radius, cells / 3, rows / 2.4)
     avoid = landmarks(source, radius)
     across = max(2, round(cells / (1.45 * radius)))
-    # Cells of a jittered grid, in random order, starting at row and column 0: where a canvas that isn't a
-    # multiple of its source doesn't wrap yet, those grafts make it wrap.
-    places = [(i * cells / across, j * cells / across) for i in range(across) for j in range(across)]
-    order = rng.permutation(len(places))
-    order = np.concatenate(
-        [order[[min(places[k]) > 0 for k in order]], order[[min(places[k]) == 0 for k in order]]]
-    )
-    for k in order:
-        jitter = rng.uniform(-0.15, 0.15, size=2) * radius * (np.array(places[k]) > 0)
-        centre = (round(places[k][0] + jitter[0]) % cells, round(places[k][1] + jitter[1]) % cells)
+    grid = [(i * cells / across, j * cells / across) for i in range(across) for j in range(across)]
+    places = [grid[i] for i in rng.permutation(len(grid))]
+    if cells % rows or cells % columns:
+        # The canvas doesn't wrap yet: grafts along row 0 and column 0 come last and are close enough to meet.
+        along = np.arange(0, cells, cells / np.ceil(cells / (0.9 * radius)))
+        places = [place for place in places if min(place) > 0]
+        places += [(0.0, float(x)) for x in along] + [(float(x), 0.0) for x in along]
+    for row, column in places:
+        jitter = rng.uniform(-0.15, 0.15, size=2) * radius * (min(row, column) > 0)
+        centre = (round(row + jitter[0]) % cells, round(column + jitter[1]) % cells)
         graft(canvas, source, avoid, centre, radius, rng, novelty=0.6 * radius)
     return canvas

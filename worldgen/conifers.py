@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from worldgen.asset_kind import ATLAS_SIZE, BARK, AssetKind, PlantVariant, foliage_cells, plant_kind
-from worldgen.foliage import needle_branch, needle_fill, shaded
+from worldgen.foliage import needle_branch, shaded
 from worldgen.painting import Atlas, Floats, bark
 from worldgen.rng import generator
-from worldgen.shapes import Shape, bend_normals, both_sides, merge, normalized, ribbons, triangle_wave, tube
+from worldgen.shapes import Shape, bend_normals, both_sides, merge, normalized, ribbons, tube
 
 SINK = 0.4
 NEEDLES = (62, 77, 47)
@@ -26,17 +26,14 @@ def conifer(seed: int, name: str = "conifer", snow: float = 0.0) -> AssetKind:
     atlas = Atlas(ATLAS_SIZE)
     atlas.place(BARK, bark(random, BARK.width, BARK.height, (84, 74, 64), 3.0))
     cells = foliage_cells(3)
-    for number, cell in enumerate(cells[:5]):
+    for number, cell in enumerate(cells):
         picture = needle_branch(random, cell.width - 4, cell.height - 4, NEEDLES, snow)
-        brightness = (0.78, 0.9, 1.0, 1.1, 1.2)[number]
+        brightness = (0.76, 0.86, 0.96, 1.04, 1.12, 1.2)[number]
         atlas.place(
             cell._replace(left=cell.left + 2, top=cell.top + 2, width=cell.width - 4, height=cell.height - 4),
             shaded(picture, brightness),
         )
-    fill = cells[5]
-    atlas.place(fill, needle_fill(random, fill.width, fill.height, NEEDLES))
-    branches = np.stack([atlas.region(cell, 2.0) for cell in cells[:5]])
-    inside = atlas.region(fill, 3.0)
+    branches = np.stack([atlas.region(cell, 2.0) for cell in cells])
     trunk = atlas.region(BARK, 3.0)
     heights = random.permutation([9.5, 12.5, 16.0, 20.0]) * random.uniform(0.93, 1.07, 4)
     variants = []
@@ -46,8 +43,8 @@ def conifer(seed: int, name: str = "conifer", snow: float = 0.0) -> AssetKind:
         tree = random.integers(2**62)
         variants.append(
             PlantVariant(
-                near=_spruce(int(tree), height, radius, foot, (12, 5), (6, 3), 1.0, branches, inside, trunk),
-                middle=_spruce(int(tree), height, radius, foot, (8, 3), (4, 2), 1.4, branches, inside, trunk),
+                near=_spruce(int(tree), height, radius, foot, (13, 5), (6, 3), 1.0, branches, trunk),
+                middle=_spruce(int(tree), height, radius, foot, (9, 3), (4, 2), 1.55, branches, trunk),
             )
         )
     return plant_kind(name, atlas, variants, sink=SINK, crown=0.75, level=0.22, roughness=0.88)
@@ -62,7 +59,6 @@ def _spruce(
     trunk_shape: tuple[int, int],
     widen: float,
     branches: Floats,
-    inside: Floats,
     trunk_region: Floats,
 ) -> Shape:
     """Return one level of detail of a spruce.
@@ -80,8 +76,8 @@ def _spruce(
     rise = (tier + 0.5 + random.uniform(-0.42, 0.42, len(tier))) / tiers
     t = 1 - (1 - np.clip(rise, 0.0, 1.0)) ** 1.2  # 0 at the lowest branch, 1 at the tip; closer near the tip
     y = height * (foot + (0.965 - foot) * t)
-    reach = radius * (1.0 * (1 - t) ** 0.85 + 0.1) * random.uniform(0.84, 1.14, len(t))
-    reach *= np.where(t < 0.12, 0.9, 1.0)
+    reach = radius * ((1 - t) ** 0.78 + 0.1) * random.uniform(0.84, 1.14, len(t))
+    reach *= np.where(t < 0.12, 0.9, 1.0) * (1 + 0.2 * (widen - 1))  # few branches also look shorter
     azimuth = GOLDEN_ANGLE * tier + 2 * np.pi * np.tile(np.arange(per_tier), tiers) / per_tier
     azimuth = azimuth + random.uniform(-0.25, 0.25, len(t))
     pitch = np.radians(-26 + 18 * t) + random.normal(0, 0.07, len(t))
@@ -93,7 +89,7 @@ def _spruce(
     length = (reach / np.maximum(np.cos(pitch), 0.5))[:, None]
     spines = np.stack([start, start + ahead * length], axis=1)
     half = np.minimum(0.58 * length, 0.42 * radius) * widen
-    regions = branches[np.clip((t * 3 + random.integers(0, 3, len(t))).astype(int), 0, 4)]
+    regions = branches[np.clip((t * 3.5 + random.integers(0, 3, len(t))).astype(int), 0, 5)]
     drop = np.array([0.0, -1.0, 0.0]) * half * 0.85
     needles = ribbons(spines, (across * half * 0.85)[:, None], regions, drop=drop[:, None])
     needles.positions[:, 1] = np.maximum(needles.positions[:, 1], 0.1)  # the lowest lie on the ground
@@ -101,21 +97,12 @@ def _spruce(
     soft = normalized(axis_distance) * 0.75 + np.array([0, 0.62, 0])
     needles = bend_normals(needles, soft, 0.8)
 
-    # Leader and inside: crossed cards at the tip, a dark cone that keeps the sky from showing through.
     tip = np.array([[[0, height * 0.86, 0], [0, height, 0]]] * 2)
-    tip_side = np.array([[[0.032, 0, 0]], [[0, 0, 0.032]]]) * height
+    tip_side = np.array([[[0.026, 0, 0]], [[0, 0, 0.026]]]) * height
     leader = ribbons(tip, tip_side, np.stack([branches[3]] * 2))
     leader = both_sides(
         bend_normals(leader, normalized(leader.positions * (1, 0, 1)) + np.array([0, 0.6, 0]))
     )
-    rings = np.array([foot + 0.03, foot + 0.28, 0.62, 0.93])[:: 1 if tiers > 8 else 3]
-    core_radius = 0.26 * radius * np.clip((1 - (rings - foot) / (1 - foot)) ** 0.85, 0.02, 1)
-    centres = np.stack([0 * rings, rings * height, 0 * rings], axis=-1)
-    steps = triangle_wave(np.arange(len(rings), dtype=np.float64))
-    core = tube(
-        centres, core_radius, 4, inside, inside[3] + (inside[1] - inside[3]) * steps, pointed=True, waves=2
-    )
-    core = bend_normals(core, normalized(core.positions * (1, 0, 1)) + np.array([0, 0.3, 0]))
 
     sides, count = trunk_shape
     levels = np.linspace(0, 1, count)
@@ -123,4 +110,4 @@ def _spruce(
     thick = 0.0135 * height + 0.05
     thickness = thick * (1 - levels) ** 0.8 * (1 + 0.35 * np.exp(-levels * 12))
     trunk = tube(stem, thickness, sides, trunk_region, -stem[:, 1] / 3.0)
-    return merge([trunk, core, needles, leader])
+    return merge([trunk, needles, leader])

@@ -49,7 +49,9 @@ def needle_branch(
         lit = brightness * (0.82 + 0.3 * outward)
         colors = tints(generator, base, lit, 0.09)
         if snow and brightness > 0.7:
-            white = generator.random(len(owner)) < snow * (0.6 + 0.4 * outward)
+            # Snow lies in patches: a twig carries much of it or little.
+            load = snow * generator.uniform(0.2, 1.8, len(reach))[owner]
+            white = generator.random(len(owner)) < load * (0.6 + 0.4 * outward)
             cold = generator.uniform(0.8, 0.97, (len(owner), 1)) * np.array([226, 232, 240])
             colors = np.where(white[:, None], cold, colors)
         strokes.append(
@@ -59,18 +61,6 @@ def needle_branch(
         )
     axis = blades(roots[:1], np.array([[middle, 0.9 * height]]), 0.0, 3.0, np.array([[58.0, 46, 34]]))
     return paint(width, height, [strokes[0], axis, *strokes[1:]])
-
-
-def needle_fill(generator: np.random.Generator, width: int, height: int, base: ArrayLike) -> Pixels:
-    """Return a dense dark field of needles, the inside of a conifer; a quarter of it stays clear."""
-    strokes = []
-    for brightness, count in ((0.62, 900), (0.85, 600)):
-        points = generator.uniform((0, 0), (width, height), (count, 2))
-        angles = generator.normal(np.pi, 0.7, count)
-        strokes.append(
-            slivers(points, angles, 11.0, 3.0, tints(generator, base, np.full(count, brightness), 0.1))
-        )
-    return paint(width, height, strokes)
 
 
 def leaf_cluster(

@@ -49,8 +49,8 @@ def reed(seed: int) -> AssetKind:
             box.height - 2,
             (92, 104, 56),
             (150, 132, 88),
-            count=36,
-            blade=4.2,
+            count=60,
+            blade=2.8,
             spread=0.3,
             dryness=0.3,
         )

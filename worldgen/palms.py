@@ -140,7 +140,7 @@ def _palm(
     order = np.arange(PALM_FRONDS) / PALM_FRONDS
     azimuth = GOLDEN_ANGLE * np.arange(PALM_FRONDS) + random.normal(0, 0.12, PALM_FRONDS)
     rise = np.radians(72 - 88 * order) + random.normal(0, 0.08, PALM_FRONDS)
-    length = 0.55 * height**0.75 * (1.2 - 0.3 * np.abs(order - 0.4)) * random.uniform(0.92, 1.08, PALM_FRONDS)
+    length = 0.64 * height**0.75 * (1.2 - 0.3 * np.abs(order - 0.4)) * random.uniform(0.92, 1.08, PALM_FRONDS)
     sag = np.radians(95 - 30 * order) * random.uniform(0.9, 1.1, PALM_FRONDS)
     picture = regions[np.where(order > 0.88, 3, np.arange(PALM_FRONDS) % 3)]
     shown = np.linspace(0, PALM_FRONDS - 1, count).round().astype(int)

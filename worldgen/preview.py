@@ -33,6 +33,8 @@ __all__ = ["ATMOSPHERES", "Atmosphere", "Camera", "screenshot", "show"]
 # Side of the square shadow map in pixels: over a 2 km world one texel is about 0.8 m.
 SHADOW_SIZE = 3072
 MAXIMUM_SIZE = 8192
+# Metres from which an object counts as in the way of a person.
+TALL = 1.5
 DEFAULT_SUN = DirectionalLight((0.74, -0.52, 0.42), (1.0, 0.94, 0.84))
 
 
@@ -133,7 +135,7 @@ def choose_camera(
         view.axes()
         return view
     if view == "hero":
-        return preview_camera.hero(relief, sun.direction, aspect)
+        return preview_camera.hero(relief, sun.direction, aspect, endless=is_endless_sea(relief))
     if view == "iso":
         return preview_camera.isometric(relief, sun.direction, aspect)
     if view == "top":
@@ -141,11 +143,16 @@ def choose_camera(
     triangles = [
         part.positions()[part.mesh.indices] for part in ground_parts(parts) if part.placements is None
     ]
-    objects = [part.positions()[:, [0, 2]] for part in parts if part.placements is not None]
+    # Grass and pebbles hide nothing; what is taller than a person does.
+    objects = [
+        np.column_stack([part.positions()[:, [0, 2]], np.full(len(part.placements), part.radius)])
+        for part in parts
+        if part.placements is not None and part.radius > TALL
+    ]
     return preview_camera.ground(
         relief,
         np.concatenate(triangles) if triangles else np.zeros((0, 3, 3)),
-        np.concatenate(objects) if objects else np.zeros((0, 2)),
+        np.concatenate(objects) if objects else np.zeros((0, 3)),
         sun.direction,
     )
 
@@ -184,12 +191,12 @@ def relief_of(parts: Sequence[Part]) -> Relief:
 
 
 def is_endless_sea(relief: Relief) -> bool:
-    """Whether water meets a good part of the world's border, so that it may go on to the horizon."""
+    """Whether water meets the world's border, so that it may go on to the horizon."""
     if relief.sea is None:
         return False
     heights = relief.heights
     border = np.concatenate([heights[0], heights[-1], heights[:, 0], heights[:, -1]])
-    return bool((border < relief.sea).mean() > 0.2)
+    return bool((border < relief.sea).mean() > 0.02)
 
 
 def _seen_points(depth: NDArray[np.float32], camera: Camera) -> Array:

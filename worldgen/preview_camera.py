@@ -186,13 +186,16 @@ def march(
     return slope, visible, distance
 
 
-def hero(relief: Relief, sun: Point, aspect: float = 16 / 9, field_of_view: float = 42.0) -> Camera:
+def hero(
+    relief: Relief, sun: Point, aspect: float = 16 / 9, field_of_view: float = 42.0, endless: bool = False
+) -> Camera:
     """Choose a low oblique view toward the relief.
 
     Parameters
     ----------
     sun : (3,) direction along which sunlight travels.
     aspect : width over height of the picture.
+    endless : whether the sea goes on beyond the world, so that its edge is no blemish.
     """
     width, centre = relief.width, relief.centre
     ring = np.linspace(0, 2 * math.pi, 24, endpoint=False)
@@ -200,9 +203,9 @@ def hero(relief: Relief, sun: Point, aspect: float = 16 / 9, field_of_view: floa
     outward = np.stack([np.cos(ring), np.sin(ring)], axis=1)
     outward /= np.abs(outward).max(axis=1, keepdims=True)
     half = (relief.high - relief.low)[[0, 2]] / 2
-    places = centre[[0, 2]] + outward * half * 0.86
+    places = centre[[0, 2]] + outward * half * 0.93
     clearances = np.array([0.045, 0.09, 0.14]) * width
-    yaws = np.radians([-18.0, 0.0, 18.0])
+    yaws = np.radians([-24.0, 0.0, 24.0])
     place, rise, yaw = (
         grid.ravel()
         for grid in np.meshgrid(np.arange(len(places)), np.arange(3), np.arange(3), indexing="ij")
@@ -224,13 +227,16 @@ def hero(relief: Relief, sun: Point, aspect: float = 16 / 9, field_of_view: floa
     skyline = np.degrees(np.arctan(slope.max(axis=-1)))
     top = np.degrees(pitch + half_height)[:, None]
     # Degrees of skyline above the horizon in the frame, what is cut off at the top counting against it.
-    rising = (np.clip(skyline, 0, 12) - 3.0 * np.clip(skyline - top + 2.0, 0, None)).mean(axis=1)
+    cut = np.clip(skyline - top + 2.0, 0, None)
+    rising = (np.clip(skyline, 0, 12) - 4.0 * cut).mean(axis=1) - 1.5 * cut.max(axis=1)
     variety = np.clip(skyline, -6, top).std(axis=1)
     area = np.gradient(distance) * distance
     open_view = (visible * area).sum(axis=(1, 2)) / (area.sum() * slope.shape[1] * 0.5)
     bottom = np.tan(pitch - half_height)[:, None]
     blocked = (slope[..., :12].max(axis=-1) > bottom * 0.25).mean(axis=1)
-    score = 0.30 * rising + 0.22 * variety + 2.5 * open_view - 3.0 * blocked
+    # Where the ground ends far below the horizon and no sea goes on, the picture shows the world's edge.
+    edge = np.zeros(len(eyes)) if endless else np.clip(-3.0 - skyline, 0, 15).mean(axis=1)
+    score = 0.30 * rising + 0.22 * variety + 2.5 * open_view - 3.0 * blocked - 0.6 * edge
     if relief.sea is not None:
         row, column, _ = relief.cells(
             eyes[:, None, None, 0] + np.cos(heading)[:, None, None] * distance,
@@ -315,7 +321,7 @@ def ground(
     Parameters
     ----------
     triangles : (T, 3, 3) float64, the ground's triangles in world metres.
-    obstacles : (N, 2) float64, x and z of placed objects; the eye keeps away from them.
+    obstacles : (N, 3) float64: x, z and size in metres of objects that the eye should not stand behind.
     eye_height : metres above the ground.
     """
     rows, columns = relief.heights.shape
@@ -345,11 +351,9 @@ def ground(
     horizontal = max(math.hypot(sun[0], sun[2]), 1e-6)
     value = value - 3.0 * np.clip(-(np.cos(azimuths) * sun[0] + np.sin(azimuths) * sun[2]) / horizontal, 0, 1)
     value = value + 2.0 * fit.ravel()[order][:, None].clip(-1, 0) * 5
-    if len(obstacles):
-        from scipy.spatial import cKDTree
-
-        free, _ = cKDTree(obstacles).query(eyes[:, [0, 2]])
-        value = value - 3.0 * np.clip(6.0 - free, 0, None)[:, None]
+    toward_sun = np.full((len(eyes), 1), math.atan2(-sun[2], -sun[0]))
+    shaded = march(relief, eyes, toward_sun)[0].max(axis=-1) > -sun[1] / horizontal
+    value = value - 5.0 * shaded - 3.0 * hidden_by(obstacles, eyes, azimuths)
     best, direction = np.unravel_index(int(np.argmax(np.round(value, 9))), value.shape)
     azimuth = float(azimuths[best, direction])
     level = height_at(triangles, float(eyes[best, 0]), float(eyes[best, 2]))
@@ -357,12 +361,43 @@ def ground(
     if relief.sea is not None:
         foot = max(foot, relief.sea)
     eye = (float(eyes[best, 0]), foot + eye_height, float(eyes[best, 2]))
-    pitch = math.radians(float(np.clip(skyline[best, direction] * 0.4, 0.0, 7.0)))
+    pitch = math.radians(float(np.clip(skyline[best, direction] * 0.45, 0.0, 11.0)))
     return Camera(
         eye,
         (eye[0] + math.cos(azimuth), eye[1] + math.tan(pitch), eye[2] + math.sin(azimuth)),
         field_of_view,
     )
+
+
+def hidden_by(obstacles: Array, eyes: Array, azimuths: Array) -> Array:
+    """Return (E, A) float64: how much objects close to each eye stand in the way of each direction, 0 for none.
+
+    Parameters
+    ----------
+    obstacles : (N, 3) x, z and size in metres.
+    eyes : (E, 3) world metres.
+    azimuths : (E, A) radians.
+    """
+    from scipy.spatial import cKDTree
+
+    hidden = np.zeros(azimuths.shape)
+    if not len(obstacles):
+        return hidden
+    reach = 45.0
+    found = cKDTree(obstacles[:, :2]).query_ball_point(eyes[:, [0, 2]], reach)
+    for index, close in enumerate(found):
+        if not close:
+            continue
+        offset = obstacles[close, :2] - eyes[index, [0, 2]]
+        size = obstacles[close, 2]
+        distance = np.maximum(np.hypot(offset[:, 0], offset[:, 1]), 0.1)
+        bearing = np.arctan2(offset[:, 1], offset[:, 0])
+        turn = np.abs((azimuths[index, :, None] - bearing + math.pi) % (2 * math.pi) - math.pi)
+        # A third of its height is about half the width of a tree; the picture reaches 35 degrees to each side.
+        inside = np.clip(1.2 - turn / math.radians(40), 0, 1)
+        hidden[index] = (inside * np.clip(size / (3 * distance), 0, 2)).sum(axis=1)
+        hidden[index] += 4.0 * np.clip(1.0 - distance / np.maximum(size * 0.5, 3.0), 0, 1).sum()
+    return hidden
 
 
 def check_view(view: object) -> None:

@@ -22,6 +22,8 @@ Color = tuple[float, float, float]
 
 # Rows that are shaded at once: a few hundred megabytes less than the whole picture would take.
 BAND = 128
+# The sky in the picture is a little brighter than the light it gives, as in a photograph exposed for the land.
+SKY_SHOWN = 1.25
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,10 @@ class Atmosphere:
     horizon: Color = (0.62, 0.76, 0.92)
     haze: float = 0.45
     sun: float = 3.1
-    fill: float = 0.95
+    fill: float = 1.25
     bounce: Color = (0.16, 0.14, 0.11)
     clouds: float = 0.35
-    exposure: float = 0.78
+    exposure: float = 0.50
 
 
 ATMOSPHERES: dict[str, Atmosphere] = {
@@ -61,10 +63,10 @@ ATMOSPHERES: dict[str, Atmosphere] = {
     ),
     "archipelago": Atmosphere(zenith=(0.06, 0.24, 0.62), horizon=(0.60, 0.80, 0.94), haze=0.35, clouds=0.40),
     "volcanic": Atmosphere(
-        zenith=(0.17, 0.22, 0.36), horizon=(0.74, 0.66, 0.60), haze=0.70, clouds=0.55, fill=0.85
+        zenith=(0.17, 0.22, 0.36), horizon=(0.74, 0.66, 0.60), haze=0.70, clouds=0.55, fill=1.1
     ),
     "arctic": Atmosphere(
-        zenith=(0.16, 0.32, 0.60), horizon=(0.76, 0.84, 0.94), haze=0.60, clouds=0.45, exposure=0.66
+        zenith=(0.16, 0.32, 0.60), horizon=(0.76, 0.84, 0.94), haze=0.60, clouds=0.45, exposure=0.42
     ),
 }
 
@@ -209,7 +211,7 @@ def sky(direction: Array, sun: Array, sun_color: Array, air: Atmosphere, clouds:
             color = painted.reshape(color.shape)
     color = color + sun_color * glow * np.float32(0.9)
     below = np.clip(-height * 3.0, 0, 1)
-    result: Array = (color * (1 - 0.25 * below)).astype(np.float32)
+    result: Array = (color * (SKY_SHOWN * (1 - 0.25 * below))).astype(np.float32)
     return result
 
 
@@ -355,7 +357,7 @@ def shade(
         if seen.any() and light.air.haze > 0 and camera.parallel_height is None:
             distance = np.minimum(depth, surface)[seen][:, None] * length[seen]
             distance = np.maximum(distance - np.float32(light.clear_distance(camera.eye)), 0)
-            color[seen] = _haze(color[seen], direction[seen], distance, light, horizon)
+            color[seen] = haze(color[seen], direction[seen], distance, light, horizon)
         picture[rows] = encode(color * np.float32(light.air.exposure))
     return picture
 
@@ -387,7 +389,8 @@ def _surface(
         share[lit] = shadow_share(points[lit], normals[lit], shadow, light.sun)
         direct = direct * share
     cavity = np.where(foliage, 1.0, np.minimum(kind / np.float32(191), 1.0)).astype(np.float32)
-    upward = (normals[:, 1] * 0.5 + 0.5)[:, None]
+    # A crown is a cloud of leaves: each gets light from above, whatever the card's normal says.
+    upward = np.where(foliage, normals[:, 1] * 0.25 + 0.70, normals[:, 1] * 0.5 + 0.5)[:, None]
     air = light.air
     heaven = (np.float32(air.zenith) * 0.65 + np.float32(air.horizon) * 0.35) * np.float32(air.fill)
     ambient = np.float32(air.bounce) * np.float32(air.fill) + heaven * upward
@@ -472,12 +475,12 @@ def _ripples(points: Array, distance: Array, light: Light) -> Array:
     for index in range(9):
         angle = 0.6 + 2.4 * index
         # Wave lengths from 1 to 40 m: each is seen only where it covers more than a pixel or two.
-        wave = 1.0 * 1.6**index
+        wave = 1.0 * 1.55**index
         phase = np.float32(2 * math.pi / wave) * (
             x * np.float32(math.cos(angle)) + z * np.float32(math.sin(angle))
         )
         swing = np.cos(phase + 2.0 * value_noise(x / np.float32(wave * 3), z / np.float32(wave * 3)) * 3.0)
-        swing *= 0.035 * np.clip(wave * 350.0 / (distance + 1), 0, 1)
+        swing *= 0.026 * np.clip(wave * 90.0 / (distance + 1) - 0.15, 0, 1)
         slope_x += swing * np.float32(math.cos(angle))
         slope_z += swing * np.float32(math.sin(angle))
     normals = np.stack([-slope_x, np.ones_like(slope_x), -slope_z], axis=1)
@@ -486,7 +489,7 @@ def _ripples(points: Array, distance: Array, light: Light) -> Array:
     return result
 
 
-def _haze(color: Array, direction: Array, distance: Array, light: Light, horizon: Array) -> Array:
+def haze(color: Array, direction: Array, distance: Array, light: Light, horizon: Array) -> Array:
     """Blend toward the sky's color at the horizon; blue light scatters in first."""
     steps = len(horizon)
     azimuth = np.arctan2(direction[:, 2], direction[:, 0])

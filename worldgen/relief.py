@@ -93,10 +93,12 @@ class _Field:
     ) -> FloatArray:
         """Let the land rise and rivers cut it; ``creep`` rounds the ground over that share of a feature."""
         time_step = 60_000.0
+        # Rock that is harder here and softer there takes away what is left of the grid in the valleys.
+        hardness = np.exp(0.4 * self.noise("hardness", 0.3, octaves=3))
         land: FloatArray = stream_power(
             start,
             self.grid.spacing,
-            erodibility=2e-5,
+            erodibility=2e-5 * hardness,
             time_step=time_step,
             steps=steps,
             uplift=uplift,

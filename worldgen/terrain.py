@@ -136,12 +136,12 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     elevation, spacing = heightmap.elevation, heightmap.grid.spacing
     if config.erosion.strength > 0:
         elevation = stream_power(
-            elevation,
+            elevation + _roughness(heightmap.grid, config),
             spacing,
-            erodibility=2e-5,
-            time_step=2_000.0 * config.erosion.strength,
+            erodibility=1.4e-5,
+            time_step=2e4 * config.erosion.strength,
             steps=3,
-            diffusivity=0.01,
+            diffusivity=0.002,
             sea_level=config.sea_level,
         )
     if config.terrain.shape == "mesas":
@@ -156,6 +156,13 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     if config.terrain.dunes > 0:
         elevation = elevation + dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
     return heightmap.with_elevation(elevation.astype(np.float32))
+
+
+def _roughness(grid: Grid, config: WorldConfig) -> NDArray[np.float64]:
+    """Return (H, W) metres of bumps below 200 m, in which water gathers to the first gullies."""
+    table = permutation(config.seed, "terrain/roughness")
+    x, z = grid.x[None, :] / 180, grid.z[:, None] / 180
+    return 0.004 * config.terrain.relief * fractal(x, z, table, octaves=3)
 
 
 def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array32:
