@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +135,10 @@ def chunk_mesh(
     row0, row1, column0, column1 : vertex window, the last row and column included.
     stride : 1, 2, 4, …
     tangents : also write tangents (east along the surface); without, clients derive them.
+
+    Raises
+    ------
+    InputError : the window's lines are not lines that a level with this stride keeps.
     """
     elevation = heightmap.elevation
     rows, columns = kept_lines(row0, row1, stride), kept_lines(column0, column1, stride)
@@ -154,18 +159,26 @@ def chunk_mesh(
     positions[..., 0] = x[columns] - x[column0]
     positions[..., 1] = elevation[kept]
     positions[..., 2] = (z[rows] - z[row0])[:, None]
-    texcoords = np.empty((*count, 2), np.float32)
-    texcoords[..., 0] = (columns - column0) / (column1 - column0)
-    texcoords[..., 1] = ((rows - row0) / (row1 - row0))[:, None]
     flat_normals = normals[kept].reshape(-1, 3)
     return Mesh(
         positions=positions.reshape(-1, 3),
         normals=flat_normals,
-        texcoords=texcoords.reshape(-1, 2),
+        texcoords=_window_texcoords(row1 - row0, column1 - column0, stride),
         indices=_window_indices(south_east),
         material=material,
         tangents=_tangents(flat_normals) if tangents else None,
     )
+
+
+@lru_cache(maxsize=64)
+def _window_texcoords(height: int, width: int, stride: int) -> Float32Array:
+    """Return (V, 2) texture coordinates; windows of one size share the array, so that files may do so too."""
+    rows, columns = kept_lines(0, height, stride), kept_lines(0, width, stride)
+    texcoords = np.empty((len(rows), len(columns), 2), np.float32)
+    texcoords[..., 0] = columns / width
+    texcoords[..., 1] = (rows / height)[:, None]
+    texcoords.setflags(write=False)
+    return texcoords.reshape(-1, 2)
 
 
 def _tangents(normals: Float32Array) -> Float32Array:
@@ -193,6 +206,10 @@ def terrain_chunks(
     material : one for all, or a function that gives each window its own, for example with a baked texture.
     quads : quads a side; a multiple of 2 ** (levels - 1), so that coarse levels of neighbours match.
     levels : number of levels of detail.
+
+    Raises
+    ------
+    InputError : the quads do not divide into so many levels.
     """
     strides = [2**level for level in range(levels)]
     if levels < 1 or quads % strides[-1]:
