@@ -121,7 +121,7 @@ class ObjectsConfig(_Part):
 class OutputConfig(_Part):
     """How the files are cut."""
 
-    chunk_quads: Literal[16, 32, 64, 128, 255] = Field(128, description="quads per side of a terrain chunk")
+    chunk_quads: Literal[32, 64, 128, 256] = Field(128, description="quads per side of a terrain chunk")
     terrain_levels: int = Field(3, ge=1, le=6, description="levels of detail that are built")
     image_format: Literal["jpeg", "png"] = "jpeg"
 

@@ -1,0 +1,111 @@
+"""Baked maps: colours of what they show, no seam between chunks, normals that rise where the relief does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from small_worlds import island, maps, plane, surfaces
+from worldgen.bake import bake_chunks, normal_map, sky_visibility
+from worldgen.heightmap import Heightmap
+from worldgen.lod import chunk_windows
+from worldgen.materials import PBRMaterial, linear_to_srgb, srgb_to_linear, tinted, to_bytes
+from worldgen.surfaces import SURFACES, Splat, splat
+
+
+def baked(land: Heightmap, quads: int = 32, **options: object) -> list[PBRMaterial]:
+    water, biomes = maps(land)
+    settings = {"sea_level": 0.0, "strata": 0.3, "texture_size": 64, "quads": quads, "seed": 1} | options
+    windows = chunk_windows(land.grid.shape, quads)
+    return bake_chunks(windows, land, splat(land, water, biomes, 1), surfaces(), **settings)
+
+
+def only(name: str, land: Heightmap) -> Splat:
+    weights = np.zeros((len(SURFACES), *land.grid.shape), np.float32)
+    weights[SURFACES.index(name)] = 1
+    return Splat(SURFACES, weights)
+
+
+def test_maps_have_their_sizes_and_types():
+    materials = baked(island(65))
+    assert len(materials) == 4
+    for material in materials:
+        for image in (material.base_color, material.normal, material.orm):
+            assert image.shape == (64, 64, 3)
+            assert image.dtype == np.uint8
+        assert not material.repeat
+        assert not material.orm[..., 2].any()  # no metal
+
+
+def test_narrow_chunks_get_powers_of_two():
+    sizes = {material.base_color.shape[:2] for material in baked(island(48))}
+    assert sizes == {(64, 64), (64, 32), (32, 64), (32, 32)}
+
+
+def test_one_surface_keeps_its_colour():
+    land = plane(0.0)
+    for name in ("grass", "rock"):
+        material = bake_chunks(
+            chunk_windows(land.grid.shape, 32), land, only(name, land), surfaces(),
+            sea_level=None, strata=0, texture_size=64, quads=32, seed=1,
+        )[0]  # fmt: skip
+        expected = srgb_to_linear(surfaces()[SURFACES.index(name)].base_color).mean(axis=(0, 1))
+        found = srgb_to_linear(material.base_color.astype(np.float32) / 255).mean(axis=(0, 1))
+        np.testing.assert_allclose(found, expected, rtol=0.2)  # slow noise of brightness
+
+
+def test_chunks_meet_without_a_seam():
+    materials = baked(island(65))
+    west, east = materials[0], materials[1]
+    for kind in ("base_color", "normal", "orm"):
+        left, right = (getattr(each, kind).astype(int) for each in (west, east))
+        across = np.abs(left[:, -1] - right[:, 0]).mean()
+        within = np.abs(np.diff(left, axis=1)).mean() + np.abs(np.diff(right, axis=1)).mean()
+        assert across <= within + 1.5, kind
+
+
+def test_threads_and_order_do_not_matter(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    one = baked(island(65))
+    monkeypatch.setattr("os.cpu_count", lambda: 5)
+    for first, second in zip(one, baked(island(65)), strict=True):
+        np.testing.assert_array_equal(first.base_color, second.base_color)
+        np.testing.assert_array_equal(first.normal, second.normal)
+
+
+def test_ground_at_the_water_is_darker():
+    land = plane(0.02, base=1.0)  # rises to the north from -0.3 to 2.3 m
+    dry = bake_chunks(
+        chunk_windows(land.grid.shape, 32), land, only("sand", land), surfaces(),
+        sea_level=None, strata=0, texture_size=64, quads=32, seed=1,
+    )[0].base_color  # fmt: skip
+    wet = bake_chunks(
+        chunk_windows(land.grid.shape, 32), land, only("sand", land), surfaces(),
+        sea_level=0.0, strata=0, texture_size=64, quads=32, seed=1,
+    )[0].base_color  # fmt: skip
+    np.testing.assert_array_equal(dry[0], wet[0])
+    assert wet[-1].mean() < 0.85 * dry[-1].mean()
+
+
+@pytest.mark.parametrize(("axis", "channel", "sign"), [(1, 0, -1), (0, 1, 1)])
+def test_normals_point_away_from_the_rise(axis, channel, sign):
+    # A relief that rises to the east leans its normal west; one that rises to the south leans it north, up.
+    relief = np.moveaxis(np.tile(np.arange(12, dtype=np.float32), (12, 1)), 1, axis)
+    normal = normal_map(relief, 1.0, 1.0)
+    expected = [127.5, 127.5, 127.5 + 127.5 * 0.5**0.5]
+    expected[channel] += sign * 127.5 * 0.5**0.5
+    np.testing.assert_allclose(normal[4, 4], expected, atol=1)
+
+
+def test_hollows_see_less_sky():
+    land = island()
+    visibility = sky_visibility(land.elevation, land.grid.spacing)
+    assert visibility[32, 32] == 1
+    pit = sky_visibility(-land.elevation, land.grid.spacing)
+    assert pit[32, 32] < 0.8
+
+
+def test_tint_sets_the_mean_in_linear_light():
+    color = np.random.default_rng(0).uniform(0.2, 0.6, (16, 16, 3)).astype(np.float32)
+    mean = linear_to_srgb(srgb_to_linear(tinted(color, "#60503a")).mean(axis=(0, 1)))
+    np.testing.assert_array_equal(to_bytes(mean), [0x60, 0x50, 0x3A])

@@ -1,0 +1,61 @@
+"""Biomes follow temperature, moisture, slope and water."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from small_worlds import island, maps, plane
+from worldgen.biomes import ramp, slope_degrees
+from worldgen.config import ClimateConfig
+
+
+def test_slope_of_a_plane():
+    land = plane(slope=1.0)
+    np.testing.assert_allclose(slope_degrees(land.elevation, land.grid.spacing), 45, atol=1e-3)
+
+
+def test_ramp_rises_and_falls():
+    value = np.array([0.0, 1.0, 2.0, 3.0])
+    np.testing.assert_allclose(ramp(value, 1, 2), [0, 0, 1, 1])
+    np.testing.assert_allclose(ramp(value, 2, 1), [1, 1, 0, 0])
+
+
+def test_weights_are_shares():
+    _, biomes = maps(island())
+    assert biomes.weights.min() >= 0
+    np.testing.assert_allclose(biomes.weights.sum(axis=0), 1, atol=1e-5)
+
+
+def test_water_is_where_the_sea_is():
+    land = island(height=15)
+    water, biomes = maps(land)
+    np.testing.assert_array_equal(biomes.weight("water") == 1, land.elevation < 0)
+    assert not biomes.weight("beach")[water.sea].any()
+    assert biomes.weight("beach").max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("climate", "expected"),
+    [
+        ({"temperature": 12, "moisture": 0.75}, "broadleaf_forest"),
+        ({"temperature": 7, "moisture": 0.7}, "conifer_forest"),
+        ({"temperature": 26, "moisture": 0.95}, "tropical_forest"),
+        ({"temperature": 27, "moisture": 0.0}, "desert"),
+        ({"temperature": -10, "moisture": 0.5}, "snow"),
+        ({"temperature": 12, "moisture": 0.4}, "grassland"),
+        ({"temperature": 2, "moisture": 0.5}, "tundra"),
+        ({"temperature": 12, "moisture": 0.5, "barren": 1.0}, "barren"),
+    ],
+)
+def test_climate_decides_the_biome(climate, expected):
+    _, biomes = maps(plane(0.05, base=10), None, ClimateConfig(**climate))
+    means = dict(zip(biomes.names, biomes.weights.mean(axis=(1, 2)), strict=True))
+    assert max(means, key=means.get) == expected, means
+
+
+def test_walls_are_bare_and_summits_cold():
+    _, wall = maps(plane(slope=2.0))
+    assert wall.weight("bare").mean() > 0.95
+    _, biomes = maps(plane(0.5, size=129, spacing=40, base=1500), None)
+    assert biomes.temperature[0].mean() < biomes.temperature[-1].mean() - 10

@@ -1,0 +1,45 @@
+"""Splat weights: shares of one, rock on walls, sand on beaches, snow where it freezes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from small_worlds import island, maps, plane
+from worldgen.config import ClimateConfig
+from worldgen.heightmap import Heightmap
+from worldgen.surfaces import Splat, splat
+
+
+def made(land: Heightmap, sea_level: float | None = 0.0, **climate: float) -> Splat:
+    water, biomes = maps(land, sea_level, ClimateConfig(**{"temperature": 12, "moisture": 0.6} | climate))
+    return splat(land, water, biomes, 1)
+
+
+def mean(weights: Splat, name: str) -> float:
+    return float(weights.weights[weights.names.index(name)].mean())
+
+
+def test_weights_are_shares():
+    weights = made(island()).weights
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights.sum(axis=0), 1, atol=1e-5)
+
+
+def test_walls_are_cliffs_and_slopes_rock():
+    assert mean(made(plane(2.5)), "cliff") > 0.95
+    assert mean(made(plane(1.0)), "rock") > 0.5
+
+
+def test_frozen_ground_is_snow_and_parched_ground_sand():
+    assert mean(made(plane(0.05), None, temperature=-12), "snow") > 0.95
+    desert = made(plane(0.02, base=10), None, temperature=28, moisture=0.0)
+    assert mean(desert, "sand") > 0.35
+    assert mean(desert, "grass") < 0.1
+
+
+def test_the_sea_bed_is_sand_and_gravel():
+    land = island()
+    weights = made(land)
+    bed = land.elevation < -5
+    loose = weights.weights[[weights.names.index("sand"), weights.names.index("gravel")]].sum(axis=0)
+    assert loose[bed].min() > 0.95
