@@ -4,8 +4,8 @@
 
     scene -> parts -> camera -> layers (VTK) -> light, water, haze, sky (numpy) -> PNG
 
-`screenshot` draws at twice the size and averages, so edges are smooth; it runs on machines without a graphics card
-or an X server. `show` opens a PyVista window with the same surfaces and a simpler light.
+`screenshot` draws at twice the size and averages, so edges are smooth; it runs on machines without a graphics
+card or an X server. `show` opens a PyVista window with the same surfaces and a simpler light.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def screenshot(
     ----------
     path : where to write; folders are made as needed.
     size : (width, height) in pixels, 16 to 8192 each.
-    view : ``hero`` (low and oblique, toward the relief), ``iso`` (overview from 45 degrees), ``top`` (plan, north
-        up), ``ground`` (a standing person), or a `Camera`.
-    atmosphere : sky, haze and light, or a preset's name; None takes ``scene.extras["preset"]`` where it is known.
+    view : ``hero`` (low and oblique, toward the relief), ``iso`` (overview from 45 degrees), ``top`` (plan,
+        north up), ``ground`` (a standing person), or a `Camera`.
+    atmosphere : sky, haze and light, or a preset's name; None takes that of ``scene.extras["preset"]``.
     samples : each pixel is the mean of samples x samples drawn ones, 1 to 4.
 
     Returns
@@ -66,12 +66,12 @@ def screenshot(
     ------
     PreviewError : an argument is wrong, the scene is empty, or VTK finds no OpenGL here.
     """
-    image = render(scene, size=size, view=view, atmosphere=atmosphere, samples=samples)
-    from PIL import Image
-
     target = Path(path)
     if target.suffix.lower() != ".png":
         raise PreviewError(f"a screenshot is a .png file; found '{target.name}'")
+    image = render(scene, size=size, view=view, atmosphere=atmosphere, samples=samples)
+    from PIL import Image
+
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def render(
     direction = -np.asarray(sun.direction, np.float64)
     light = Light(
         (direction / np.linalg.norm(direction)).astype(np.float32),
-        np.float32(sun.color) * np.float32(air.sun),
+        np.asarray(sun.color, np.float32) * np.float32(air.sun),
         air,
         relief.low,
         relief.high,
@@ -281,10 +281,10 @@ def build_plotter(
         raise PreviewError(f"scene '{scene.name}' has nothing to draw: no model with triangles")
     sun, relief = sun_of(scene), relief_of(parts)
     camera = choose_camera(view, parts, relief, sun, size[0] / size[1])
-    plotter = pyvista.Plotter(off_screen=off_screen, window_size=list(size), lighting="none")
+    plotter: Any = pyvista.Plotter(off_screen=off_screen, window_size=list(size), lighting="none")
     plotter.add_light(pyvista.Light(light_type="headlight"))  # makes VTK pass normals to the shaders
     low, high = (
-        tuple(preview_shading.encode(np.float32(color) * np.float32(air.exposure)) / 255.0)
+        tuple(preview_shading.encode(np.asarray(color, np.float32) * np.float32(air.exposure)) / 255.0)
         for color in (air.horizon, air.zenith)
     )
     plotter.set_background(low, top=high)

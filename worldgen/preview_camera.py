@@ -1,8 +1,8 @@
 """Where the preview's camera stands: pure functions from a coarse relief to an eye and a target.
 
-The views are chosen by looking at the ground, never by chance: `hero` tries places along the border of the world,
-marches rays over the relief from each, and keeps the one that sees far, has high ground on its skyline and has the
-sun at its side, where slopes show best.
+The views are chosen by looking at the ground, never by chance: `hero` tries places along the border of the
+world, marches rays over the relief from each, and keeps the one that sees far, has high ground on its skyline
+and has the sun at its side, where slopes show best.
 """
 
 from __future__ import annotations
@@ -80,6 +80,24 @@ class Relief:
     def surface(self) -> Array:
         """(N, M) float64 heights of what is seen from above: ground, or water where it is higher."""
         return self.heights if self.sea is None else np.maximum(self.heights, self.sea)
+
+    def gradient(self) -> tuple[Array, Array]:
+        """(N, M) rise over run toward +x and toward +z."""
+        rows, columns = self.heights.shape
+        cell = np.maximum(self.high - self.low, 1e-9)[[2, 0]] / [rows, columns]
+        padded = np.pad(self.heights, 1, mode="edge")
+        along_x = (padded[1:-1, 2:] - padded[1:-1, :-2]) / (2 * cell[1])
+        return along_x, (padded[2:, 1:-1] - padded[:-2, 1:-1]) / (2 * cell[0])
+
+    def sunlit(self, sun: Point) -> Array:
+        """(N, M) cosine between the ground's normal and the sun, 0 where it faces away; no cast shadows."""
+        along_x, along_z = self.gradient()
+        toward = -np.asarray(sun) / np.linalg.norm(sun)
+        cosine = (toward[1] - along_x * toward[0] - along_z * toward[2]) / np.sqrt(
+            1 + along_x**2 + along_z**2
+        )
+        result: Array = np.clip(cosine, 0, 1)
+        return result
 
     def cells(self, x: Array, z: Array) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """Return row, column (clipped to the raster) and whether the point lies inside."""
@@ -217,31 +235,51 @@ def hero(
         chosen = place == index
         eyes[chosen, 1] = lift_above(probe, relief, 0.0).eye[1] + clearances[rise[chosen]]
     heading = np.arctan2(centre[2] - eyes[:, 2], centre[0] - eyes[:, 0]) + yaws[yaw]
-    pitch = np.radians(np.array([-9.0, -12.0, -15.0]))[rise]
-
     half_height = math.radians(field_of_view) / 2
     half_width = math.atan(math.tan(half_height) * aspect)
-    slope, visible, distance = march(
-        relief, eyes, heading[:, None] + np.linspace(-half_width, half_width, 41) * 0.9
-    )
+    azimuths = heading[:, None] + np.linspace(-half_width, half_width, 41) * 0.9
+    slope, visible, distance = march(relief, eyes, azimuths)
     skyline = np.degrees(np.arctan(slope.max(axis=-1)))
+    # Down so far that the horizon lies in the upper third, less where the summits would be cut off.
+    pitch = np.radians(np.clip(skyline.max(axis=1) + 4.0 - field_of_view / 2, -13.0, -3.0))
     top = np.degrees(pitch + half_height)[:, None]
     # Degrees of skyline above the horizon in the frame, what is cut off at the top counting against it.
     cut = np.clip(skyline - top + 2.0, 0, None)
     rising = (np.clip(skyline, 0, 12) - 4.0 * cut).mean(axis=1) - 1.5 * cut.max(axis=1)
     variety = np.clip(skyline, -6, top).std(axis=1)
+    # The highest ground that is in the frame, as a share of the world's height.
+    height = np.where(visible & (slope < np.tan(np.radians(top - 1.5))[..., None]), slope, -np.inf) * distance
+    height = (height.max(axis=(1, 2)) + eyes[:, 1] - relief.low[1]) / max(
+        relief.high[1] - relief.low[1], 1e-9
+    )
+    summit = np.clip(height, 0, 1) * (relief.high[1] > relief.low[1])
     area = np.gradient(distance) * distance
     open_view = (visible * area).sum(axis=(1, 2)) / (area.sum() * slope.shape[1] * 0.5)
     bottom = np.tan(pitch - half_height)[:, None]
     blocked = (slope[..., :12].max(axis=-1) > bottom * 0.25).mean(axis=1)
-    # Where the ground ends far below the horizon and no sea goes on, the picture shows the world's edge.
-    edge = np.zeros(len(eyes)) if endless else np.clip(-3.0 - skyline, 0, 15).mean(axis=1)
-    score = 0.30 * rising + 0.22 * variety + 2.5 * open_view - 3.0 * blocked - 0.6 * edge
+    row, column, _ = relief.cells(
+        eyes[:, None, None, 0] + np.cos(azimuths)[..., None] * distance,
+        eyes[:, None, None, 2] + np.sin(azimuths)[..., None] * distance,
+    )
+    # Where land ends in sight below the horizon, the picture shows the world's edge; the nearer, the plainer.
+    inside = np.isfinite(slope)
+    last = inside & ~np.append(inside[..., 1:], np.zeros_like(inside[..., :1]), axis=-1)
+    cliff = last & visible & (slope < (0.0 if endless else -0.05))
+    if endless and relief.sea is not None:
+        cliff &= relief.heights[row, column] > relief.sea + 0.005 * width
+    edge = (cliff * np.clip(1.4 - distance / width, 0, 1)).sum(axis=-1).mean(axis=-1)
+    bright = (relief.sunlit(sun)[row, column] * visible * area).sum(axis=(1, 2))
+    bright = bright / np.maximum((visible * area).sum(axis=(1, 2)), 1e-9)
+    score = (
+        0.30 * rising
+        + 0.22 * variety
+        + 2.5 * open_view
+        + 5.0 * summit
+        - 3.0 * blocked
+        - 5.0 * edge
+        + 3.0 * bright
+    )
     if relief.sea is not None:
-        row, column, _ = relief.cells(
-            eyes[:, None, None, 0] + np.cos(heading)[:, None, None] * distance,
-            eyes[:, None, None, 2] + np.sin(heading)[:, None, None] * distance,
-        )
         wet = relief.heights[row, column] < relief.sea
         share = (wet & visible).sum(axis=(1, 2)) / np.maximum(visible.sum(axis=(1, 2)), 1)
         score += 1.0 - np.abs(np.clip(share, 0, 0.8) - 0.3) * 2
@@ -326,11 +364,7 @@ def ground(
     """
     rows, columns = relief.heights.shape
     cell = np.maximum(relief.high - relief.low, 1e-9)[[2, 0]] / [rows, columns]
-    padded = np.pad(relief.heights, 1, mode="edge")
-    steep = np.hypot(
-        (padded[2:, 1:-1] - padded[:-2, 1:-1]) / (2 * cell[0]),
-        (padded[1:-1, 2:] - padded[1:-1, :-2]) / (2 * cell[1]),
-    )
+    steep = np.hypot(*relief.gradient())
     z = relief.low[2] + (np.arange(rows) + 0.5) * cell[0]
     x = relief.low[0] + (np.arange(columns) + 0.5) * cell[1]
     dry = relief.heights > (relief.sea + 1.5 if relief.sea is not None else -np.inf)
@@ -354,10 +388,16 @@ def ground(
     toward_sun = np.full((len(eyes), 1), math.atan2(-sun[2], -sun[0]))
     shaded = march(relief, eyes, toward_sun)[0].max(axis=-1) > -sun[1] / horizontal
     value = value - 5.0 * shaded - 3.0 * hidden_by(obstacles, eyes, azimuths)
-    best, direction = np.unravel_index(int(np.argmax(np.round(value, 9))), value.shape)
+    # A cell's highest vertex may be dry and its middle not: take the best place whose exact height is.
+    dry_level = -math.inf if relief.sea is None else relief.sea + 0.5
+    best, foot = 0, dry_level
+    for best in np.argsort(-np.round(value.max(axis=1), 9), kind="stable")[:50]:
+        level = height_at(triangles, float(eyes[best, 0]), float(eyes[best, 2]))
+        foot = float(relief.heights[row[best], column[best]]) if level is None else level
+        if foot > dry_level:
+            break
+    direction = int(np.argmax(np.round(value[best], 9)))
     azimuth = float(azimuths[best, direction])
-    level = height_at(triangles, float(eyes[best, 0]), float(eyes[best, 2]))
-    foot = float(relief.heights[row[best], column[best]]) if level is None else level
     if relief.sea is not None:
         foot = max(foot, relief.sea)
     eye = (float(eyes[best, 0]), foot + eye_height, float(eyes[best, 2]))
@@ -370,7 +410,7 @@ def ground(
 
 
 def hidden_by(obstacles: Array, eyes: Array, azimuths: Array) -> Array:
-    """Return (E, A) float64: how much objects close to each eye stand in the way of each direction, 0 for none.
+    """Return (E, A) float64: how much objects near each eye stand in the way of each direction.
 
     Parameters
     ----------
@@ -393,7 +433,7 @@ def hidden_by(obstacles: Array, eyes: Array, azimuths: Array) -> Array:
         distance = np.maximum(np.hypot(offset[:, 0], offset[:, 1]), 0.1)
         bearing = np.arctan2(offset[:, 1], offset[:, 0])
         turn = np.abs((azimuths[index, :, None] - bearing + math.pi) % (2 * math.pi) - math.pi)
-        # A third of its height is about half the width of a tree; the picture reaches 35 degrees to each side.
+        # A tree's half width is about a third of its height; the picture reaches 35 degrees aside.
         inside = np.clip(1.2 - turn / math.radians(40), 0, 1)
         hidden[index] = (inside * np.clip(size / (3 * distance), 0, 2)).sum(axis=1)
         hidden[index] += 4.0 * np.clip(1.0 - distance / np.maximum(size * 0.5, 3.0), 0, 1).sum()

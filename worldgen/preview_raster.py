@@ -1,8 +1,8 @@
 """Scene to picture layers with VTK: color, normal and depth per pixel, drawn without a display.
 
 VTK only rasterises here. Light, shadow, water, haze and sky are computed afterwards from these layers
-(`preview_shading`): in that way one small shader serves terrain, objects and water, the software renderer of a
-machine without a graphics card stays affordable, and the look is plain numpy that tests can reach.
+(`preview_shading`): in that way one small shader serves terrain, objects and water, the software renderer of
+a machine without a graphics card stays affordable, and the look is plain numpy that tests can reach.
 
 VTK aborts the process where it finds no OpenGL; `window_class` therefore tries in a child process first.
 """
@@ -98,9 +98,9 @@ def first_that_draws(candidates: Sequence[str], program: str = PROBE, seconds: f
         ending = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
         reasons.append(f"{name} failed ({_complaint(done.stderr) or ending})")
     raise PreviewError(
-        f"VTK cannot draw on this machine: {'; '.join(reasons)}. Without a display it needs OpenGL through EGL or "
-        "OSMesa: on Debian or Ubuntu install libegl1 and libgl1-mesa-dri (or libosmesa6), on Fedora mesa-libEGL "
-        "and mesa-dri-drivers"
+        f"VTK cannot draw on this machine: {'; '.join(reasons)}. Without a display it needs OpenGL through "
+        "EGL or OSMesa: on Debian or Ubuntu install libegl1 and libgl1-mesa-dri (or libosmesa6), on Fedora "
+        "mesa-libEGL and mesa-dri-drivers"
     )
 
 
@@ -146,7 +146,7 @@ class Part:
 
 
 def flatten(scene: Scene) -> list[Part]:
-    """Return all primitives of a scene with their places in the world, parents first; empty ones are left out."""
+    """Return the primitives of a scene with their places in the world, parents first, without empty ones."""
 
     def visit(nodes: Sequence[Any], origin: Array) -> Iterator[Part]:
         for node in nodes:
@@ -180,8 +180,9 @@ class Layers:
     depth: NDArray[np.float32]
 
 
-# GLSL that replaces VTK's lighting. Each layer is a program of its own, and only masked materials have a `discard`:
-# the software renderer runs both sides of a branch, and tests depth early only where nothing is discarded.
+# GLSL that replaces VTK's lighting. Each layer is a program of its own, and only masked materials have a
+# `discard`: the software renderer runs both sides of a branch, and tests depth early only where nothing is
+# discarded.
 SHADER_NORMAL = "  vec3 smoothNormal = normalize(normalVCVSOutput);\n"
 SHADER_COLOR = """
   vec4 texel = texture(albedoTex, tcoordVCVSOutput) * baseFactor;
@@ -198,7 +199,7 @@ SHADER_MASK = """
 SHADER_BUMP = """
   vec3 bumped = smoothNormal;
   {
-    // Tangent frame from screen derivatives, after C. Schueler, "Normal Mapping without Precomputed Tangents".
+    // Tangent frame from screen derivatives (C. Schueler, "Normal Mapping without Precomputed Tangents").
     vec3 alongX = dFdx(vertexVC.xyz), alongY = dFdy(vertexVC.xyz);
     vec2 uvX = dFdx(tcoordVCVSOutput), uvY = dFdy(tcoordVCVSOutput);
     vec3 besideX = cross(smoothNormal, alongX), besideY = cross(alongY, smoothNormal);
@@ -206,7 +207,8 @@ SHADER_BUMP = """
     vec3 bitangent = -(besideY * uvX.y + besideX * uvY.y);
     float longest = max(max(dot(tangent, tangent), dot(bitangent, bitangent)), 1e-30);
     vec3 bump = texture(normalTex, tcoordVCVSOutput).rgb * 2.0 - 1.0;
-    bumped = normalize((tangent * bump.x + bitangent * bump.y) * inversesqrt(longest) + smoothNormal * bump.z);
+    vec3 aside = (tangent * bump.x + bitangent * bump.y) * inversesqrt(longest);
+    bumped = normalize(aside + smoothNormal * bump.z);
   }
 """
 SHADER_PLAIN = "  vec3 bumped = smoothNormal;\n"
@@ -226,7 +228,8 @@ SHADER_LIT = """
   float facing = dot(bumped, sunDirection);
   float direct = surface > 0.5 ? 0.35 + 0.4 * abs(facing) : max(facing, 0.0);
   vec3 fill = mix(vec3(0.20, 0.18, 0.15), vec3(0.45, 0.58, 0.80), 0.5 + 0.5 * dot(bumped, upDirection));
-  vec3 lit = texel.rgb * texture(materialTex, tcoordVCVSOutput).r * (vec3(2.5, 2.3, 2.0) * direct + fill) * 0.75;
+  float cavity = texture(materialTex, tcoordVCVSOutput).r;
+  vec3 lit = texel.rgb * cavity * (vec3(2.5, 2.3, 2.0) * direct + fill) * 0.75;
   fragOutput0 = vec4(pow(lit / (1.0 + lit * 0.35), vec3(1.0 / 2.2)), seeThrough > 0.5 ? baseFactor.a : 1.0);
 """
 LAYER_SHADERS = {"color": SHADER_COLOR, "surface": SHADER_SURFACE, "depth": SHADER_DEPTH, "lit": SHADER_LIT}
@@ -316,24 +319,22 @@ class Rasterizer:
         self.window.Render()
 
     def _draw(self, size: tuple[int, int], layer: str) -> NDArray[np.uint8]:
-        from vtkmodules.util.numpy_support import vtk_to_numpy
         from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
         self._render(layer)
         width, height = size
         pixels = vtkUnsignedCharArray()
         self.window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
-        image: NDArray[np.uint8] = vtk_to_numpy(pixels).reshape(height, width, 3)[::-1].copy()
+        image: NDArray[np.uint8] = _from_vtk(pixels).reshape(height, width, 3)[::-1].copy()
         return image
 
     def _depth(self, camera: Camera, size: tuple[int, int], clip: tuple[float, float]) -> NDArray[np.float32]:
-        from vtkmodules.util.numpy_support import vtk_to_numpy
         from vtkmodules.vtkCommonCore import vtkFloatArray
 
         width, height = size
         values = vtkFloatArray()
         self.window.GetZbufferData(0, 0, width - 1, height - 1, values)
-        buffer = vtk_to_numpy(values).reshape(height, width)[::-1]
+        buffer = _from_vtk(values).reshape(height, width)[::-1]
         near, far = clip
         if camera.parallel_height is not None:
             metres = np.float32(near) + buffer * np.float32(far - near)
@@ -341,7 +342,8 @@ class Rasterizer:
             # 1 - buffer is exact in float32 where it matters, far away; the plain formula would cancel there.
             metres = np.float32(near * far) / (np.float32(near) + (1 - buffer) * np.float32(far - near))
         metres[buffer >= 1.0] = np.inf
-        return metres.astype(np.float32, copy=False)
+        result: NDArray[np.float32] = metres.astype(np.float32, copy=False)
+        return result
 
 
 def clip_range(parts: Sequence[Part], camera: Camera) -> tuple[float, float]:
@@ -364,6 +366,21 @@ def clip_range(parts: Sequence[Part], camera: Camera) -> tuple[float, float]:
         return nearest - 1.0, farthest + 1.0
     # cos of the widest corner of the picture is over 0.5, so depth is at least half the distance.
     return float(np.clip(nearest * 0.5, 0.05, farthest * 0.01)), farthest * 1.01 + 1.0
+
+
+def _to_vtk(values: NDArray[Any], deep: bool = False) -> Any:
+    from vtkmodules.util import numpy_support
+
+    support: Any = numpy_support  # it has no type hints
+    return support.numpy_to_vtk(values, deep=deep)
+
+
+def _from_vtk(values: Any) -> NDArray[Any]:
+    from vtkmodules.util import numpy_support
+
+    support: Any = numpy_support
+    array: NDArray[Any] = support.vtk_to_numpy(values)
+    return array
 
 
 def place_camera(target: Any, camera: Camera) -> None:
@@ -394,36 +411,34 @@ def build_actors(parts: Sequence[Part]) -> list[Any]:
 
 def build_polydata(mesh: Mesh) -> Any:
     """Return a vtkPolyData over the mesh's own arrays, which must outlive it."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
     points = vtkPoints()
-    points.SetData(numpy_to_vtk(np.ascontiguousarray(mesh.positions, np.float32)))
+    points.SetData(_to_vtk(np.ascontiguousarray(mesh.positions, np.float32)))
     cells = vtkCellArray()
-    cells.SetData(3, numpy_to_vtk(np.ascontiguousarray(mesh.indices, np.uint32).view(np.int32).ravel()))
+    cells.SetData(3, _to_vtk(np.ascontiguousarray(mesh.indices, np.uint32).view(np.int32).ravel()))
     data = vtkPolyData()
     data.SetPoints(points)
     data.SetPolys(cells)
-    data.GetPointData().SetNormals(numpy_to_vtk(np.ascontiguousarray(mesh.normals, np.float32)))
+    data.GetPointData().SetNormals(_to_vtk(np.ascontiguousarray(mesh.normals, np.float32)))
     # VTK's first image row is v = 0; glTF's too, once the rows are handed over as they are.
-    data.GetPointData().SetTCoords(numpy_to_vtk(np.ascontiguousarray(mesh.texcoords, np.float32)))
+    data.GetPointData().SetTCoords(_to_vtk(np.ascontiguousarray(mesh.texcoords, np.float32)))
     return data
 
 
 def build_placements(placements: Instances) -> Any:
-    """Return a vtkPolyData of points with arrays ``rotation`` (w, x, y, z) and ``scale`` for the glyph mapper."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
+    """Return a vtkPolyData of points with arrays ``rotation`` (w, x, y, z) and ``scale`` for glyphs."""
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkPolyData
 
     points = vtkPoints()
-    points.SetData(numpy_to_vtk(np.ascontiguousarray(placements.translations, np.float32), deep=True))
+    points.SetData(_to_vtk(np.ascontiguousarray(placements.translations, np.float32), deep=True))
     data = vtkPolyData()
     data.SetPoints(points)
     rotations = np.ascontiguousarray(placements.rotations[:, [3, 0, 1, 2]], np.float32)
     for name, values in (("rotation", rotations), ("scale", np.asarray(placements.scales, np.float32))):
-        array = numpy_to_vtk(np.ascontiguousarray(values), deep=True)
+        array = _to_vtk(np.ascontiguousarray(values), deep=True)
         array.SetName(name)
         data.GetPointData().AddArray(array)
     return data
@@ -433,6 +448,7 @@ def _build_actor(part: Part, polydata: Any, textures: dict[tuple[int, bool, bool
     import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  (registers the OpenGL classes)
     from vtkmodules.vtkRenderingCore import vtkActor, vtkGlyph3DMapper, vtkPolyDataMapper
 
+    mapper: Any
     if part.placements is None:
         mapper = vtkPolyDataMapper()
         mapper.SetInputData(polydata)
@@ -485,7 +501,6 @@ _WHITE = np.full((1, 1, 3), 255, np.uint8)
 
 def build_texture(image: NDArray[np.uint8], repeat: bool, colors: bool, masked: bool = False) -> Any:
     """Return a mipmapped vtkTexture; colors of a masked image are spread into its transparent parts."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
     from vtkmodules.vtkRenderingCore import vtkTexture
 
@@ -493,7 +508,7 @@ def build_texture(image: NDArray[np.uint8], repeat: bool, colors: bool, masked: 
     height, width, channels = pixels.shape
     data = vtkImageData()
     data.SetDimensions(width, height, 1)
-    data.GetPointData().SetScalars(numpy_to_vtk(pixels.reshape(-1, channels), deep=True))
+    data.GetPointData().SetScalars(_to_vtk(pixels.reshape(-1, channels), deep=True))
     texture = vtkTexture()
     texture.SetInputData(data)
     texture.SetWrap(texture.Repeat if repeat else texture.ClampToEdge)
@@ -509,7 +524,8 @@ def build_texture(image: NDArray[np.uint8], repeat: bool, colors: bool, masked: 
 def spread_color(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a (H, W, 4) uint8 image whose transparent pixels carry the color of the nearest opaque one.
 
-    Filtering and mip levels mix neighbours: what lies under transparent pixels, often black, would draw fringes.
+    Filtering and mip levels mix neighbours: what lies under transparent pixels, often black, would show as
+    fringes.
     """
     from scipy.ndimage import distance_transform_edt
 

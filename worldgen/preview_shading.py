@@ -1,14 +1,15 @@
 """Picture layers to a lit picture: sun, shadow, sky fill, water, haze, sky and film curve in plain numpy.
 
-Colors are linear while light is added up and become sRGB at the very end. The models are the usual small ones:
-Lambert with a hemisphere of sky light, shadow maps with a filtered edge (Reeves et al. 1987), occlusion from the
-depth of neighbouring pixels, Schlick's Fresnel term and Beer-Lambert absorption for water, exponential haze whose
-color is the sky's color in that direction, and the ACES film curve in K. Narkowicz's fit.
+Colors are linear while light is added up and become sRGB at the very end. The models are the usual small
+ones: Lambert with a hemisphere of sky light, shadow maps with a filtered edge (Reeves et al. 1987), occlusion
+from the depth of neighbouring pixels, Schlick's Fresnel term and Beer-Lambert absorption for water,
+exponential haze whose color is the sky's in that direction, and the ACES film curve in K. Narkowicz's fit.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,10 @@ Color = tuple[float, float, float]
 
 # Rows that are shaded at once: a few hundred megabytes less than the whole picture would take.
 BAND = 128
-# The sky in the picture is a little brighter than the light it gives, as in a photograph exposed for the land.
+# The sky in the picture is a little brighter than the light it gives, as eyes used to the land see it.
 SKY_SHOWN = 1.25
+# Linear color of deep water where the scene gives none.
+DEEP_WATER: Color = (0.02, 0.10, 0.13)
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,13 @@ def sun_camera(points: NDArray[np.float64], sun: Color) -> Camera:
     )
 
 
+def _vector(values: Sequence[float]) -> Array:
+    return np.asarray(values, np.float32)
+
+
 def linear(image: NDArray[np.uint8]) -> Array:
     """Return linear light in [0, 1], float32, of 8-bit layers written with the power curve 2.2."""
-    table = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
+    table: Array = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
     return table[image]
 
 
@@ -170,8 +177,7 @@ def value_noise(x: Array, y: Array) -> Array:
 
     top = corner(i, j) * (1 - u) + corner(i + 1, j) * u
     bottom = corner(i, j + 1) * (1 - u) + corner(i + 1, j + 1) * u
-    result: Array = top * (1 - v) + bottom * v
-    return result
+    return (top * (1 - v) + bottom * v).astype(np.float32)
 
 
 def sky(direction: Array, sun: Array, sun_color: Array, air: Atmosphere, clouds: bool = True) -> Array:
@@ -185,7 +191,7 @@ def sky(direction: Array, sun: Array, sun_color: Array, air: Atmosphere, clouds:
     """
     height = direction[..., 1:2]
     up = np.clip(height, 0.0, 1.0)
-    zenith, horizon = np.float32(air.zenith), np.float32(air.horizon)
+    zenith, horizon = _vector(air.zenith), _vector(air.horizon)
     blend = 1 - np.exp(-3.4 * up**0.85)
     color = horizon + (zenith - horizon) * blend
     toward = np.clip((direction * sun).sum(axis=-1, keepdims=True), -1.0, 1.0)
@@ -205,7 +211,7 @@ def sky(direction: Array, sun: Array, sun_color: Array, air: Atmosphere, clouds:
             edge = 1.0 - air.clouds
             cover = np.clip((density - edge * 0.78) / 0.34, 0, 1) ** 1.5
             cover *= np.clip((flat[:, 1] - 0.015) / 0.22, 0, 1) * np.float32(0.8)
-            white = np.float32([0.98, 0.98, 1.0]) * (0.85 + 0.5 * positive.reshape(-1, 1)[seen] ** 4)
+            white = _vector([0.98, 0.98, 1.0]) * (0.85 + 0.5 * positive.reshape(-1, 1)[seen] ** 4)
             painted = color.reshape(-1, 3)
             painted[seen] += (white - painted[seen]) * cover[:, None]
             color = painted.reshape(color.shape)
@@ -230,7 +236,7 @@ def shadow_share(points: Array, normals: Array, shadow: ShadowMap, sun: Array) -
     # Step off the surface by what one texel can misjudge, more where light grazes.
     slope = np.sqrt(1 - facing**2)
     shifted = points + normals * (texel * (0.6 + 1.2 * slope))[:, None]
-    local = (shifted - np.float32(shadow.camera.eye)) @ shadow.camera.axes().astype(np.float32).T
+    local = (shifted - _vector(shadow.camera.eye)) @ shadow.camera.axes().astype(np.float32).T
     column = (local[:, 0] / height + 0.5) * size - 0.5
     row = (0.5 - local[:, 1] / height) * size - 0.5
     depth = local[:, 2] - np.float32(texel * 0.7)
@@ -251,8 +257,8 @@ def shadow_share(points: Array, normals: Array, shadow: ShadowMap, sun: Array) -
 def ambient_occlusion(depth: Array, camera: Camera) -> Array:
     """Return (H, W) float32 in [0, 1]: the open share of the hemisphere, from the depth of pixels around.
 
-    Surfaces that rise above the line through a pixel's neighbours on both sides hide its sky; the rise is measured
-    against the tangent through each pair of opposite neighbours, so that slopes by themselves give none.
+    Surfaces that rise above a pixel on both sides hide its sky; the rise is measured against the middle of
+    each pair of opposite neighbours, so that slopes by themselves give none.
     """
     height, width = depth.shape
     finite = np.isfinite(depth)
@@ -312,11 +318,11 @@ class Light:
         return float(max(self.high[0] - self.low[0], self.high[2] - self.low[2], 1e-3))
 
     def clear_distance(self, eye: tuple[float, float, float]) -> float:
-        """Metres from an eye outside the world to its nearest point: seen from afar, a model has no haze before it."""
+        """Metres from an eye to the world's box: a model that is seen from afar has no haze before it."""
         return float(np.linalg.norm(np.maximum(np.maximum(self.low - eye, eye - self.high), 0.0)))
 
     def horizon(self, steps: int = 512) -> Array:
-        """Return (steps, 3) float32: the sky just at the horizon by azimuth, from -pi, that haze blends toward."""
+        """Return (steps, 3) float32: the sky at the horizon by azimuth, from -pi; haze blends toward it."""
         azimuth = (np.arange(steps, dtype=np.float32) + np.float32(0.5)) * np.float32(
             2 * math.pi / steps
         ) - np.float32(math.pi)
@@ -333,6 +339,7 @@ def shade(
     step = 2 if min(height, width) >= 4 else 1
     coarse = ambient_occlusion(land.depth[::step, ::step], camera)
     horizon = light.horizon()
+    deep = None if water is None else _deepest(water)
     picture = np.empty((height, width, 3), np.uint8)
     for start in range(0, height, BAND):
         rows = slice(start, min(start + BAND, height))
@@ -348,11 +355,11 @@ def shade(
             )
             color[:] = _enlarge(backdrop, step)[: len(color), :width]
         if hit.any():
-            points = np.float32(camera.eye) + offset[hit] + ray[hit] * depth[hit][:, None]
+            points = _vector(camera.eye) + offset[hit] + ray[hit] * depth[hit][:, None]
             occlusion = _enlarge(coarse[start // step : -(-rows.stop // step)], step)[: len(color), :width]
             color[hit] = _surface(land, rows, hit, points, occlusion[hit], camera, light, shadow)
         surface = _water_depth(water, camera, light, rows, ray)
-        color = _add_water(color, depth, surface, water, camera, light, rows, offset, ray)
+        color = _add_water(color, depth, surface, water, camera, light, rows, offset, ray, deep)
         seen = np.isfinite(np.minimum(depth, surface))
         if seen.any() and light.air.haze > 0 and camera.parallel_height is None:
             distance = np.minimum(depth, surface)[seen][:, None] * length[seen]
@@ -360,6 +367,15 @@ def shade(
             color[seen] = haze(color[seen], direction[seen], distance, light, horizon)
         picture[rows] = encode(color * np.float32(light.air.exposure))
     return picture
+
+
+def _deepest(water: Layers) -> Array | None:
+    """Return the (3,) linear color of the darkest water that was drawn: the sea goes on in it."""
+    colors = water.color[::4, ::4][np.isfinite(water.depth[::4, ::4])]
+    if not len(colors):
+        return None
+    result: Array = linear(colors[int(colors.astype(np.int32).sum(axis=1).argmin())])
+    return result
 
 
 def _enlarge(image: Array, step: int) -> Array:
@@ -376,7 +392,7 @@ def _surface(
     light: Light,
     shadow: ShadowMap | None,
 ) -> Array:
-    """Return (N, 3) light from the ``hit`` pixels of some rows, whose (N, 3) points and (N,) occlusion are given."""
+    """Return (N, 3) light from the N ``hit`` pixels of some rows, at (N, 3) points with (N,) occlusion."""
     albedo, coded = linear(land.color[rows][hit]), land.surface[rows][hit]
     normals, kind = unpack_normals(coded, camera), coded[:, 2]
     foliage = kind >= 230
@@ -392,8 +408,8 @@ def _surface(
     # A crown is a cloud of leaves: each gets light from above, whatever the card's normal says.
     upward = np.where(foliage, normals[:, 1] * 0.25 + 0.70, normals[:, 1] * 0.5 + 0.5)[:, None]
     air = light.air
-    heaven = (np.float32(air.zenith) * 0.65 + np.float32(air.horizon) * 0.35) * np.float32(air.fill)
-    ambient = np.float32(air.bounce) * np.float32(air.fill) + heaven * upward
+    heaven = (_vector(air.zenith) * 0.65 + _vector(air.horizon) * 0.35) * np.float32(air.fill)
+    ambient = _vector(air.bounce) * np.float32(air.fill) + heaven * upward
     ambient = ambient * (occlusion * cavity)[:, None]
     # Hollows receive less sun too: their walls shade what the shadow map is too coarse for.
     direct = direct * (0.65 + 0.35 * occlusion * cavity)
@@ -429,6 +445,7 @@ def _add_water(
     rows: slice,
     offset: Array,
     ray: Array,
+    deep: Array | None,
 ) -> Array:
     """Return the picture's rows with water laid over what lies below it."""
     wet = np.isfinite(surface) & (surface < depth)
@@ -438,19 +455,18 @@ def _add_water(
     length = np.sqrt((rays * rays).sum(axis=1))
     direction = rays / length[:, None]
     distance = surface[wet] * length
-    points = np.float32(camera.eye) + offset[wet] + rays * surface[wet][:, None]
+    points = _vector(camera.eye) + offset[wet] + rays * surface[wet][:, None]
     if camera.parallel_height is not None:
         distance = np.full_like(distance, light.width)
     normals = _ripples(points, distance, light)
     through = np.where(np.isfinite(depth[wet]), (depth[wet] - surface[wet]) * length, np.float32(1e4))
-    tint = np.float32([0.02, 0.10, 0.13])
-    if water is not None and np.isfinite(water.depth).any():
-        drawn = water.color[rows][wet]
-        fallback = linear(water.color[np.isfinite(water.depth)][:1])
-        tint = np.where(drawn.any(axis=1, keepdims=True), linear(drawn), fallback)
+    tint = np.broadcast_to(np.asarray(DEEP_WATER if deep is None else deep, np.float32), points.shape)
+    if water is not None:
+        drawn = np.isfinite(water.depth[rows][wet])
+        tint = np.where(drawn[:, None], linear(water.color[rows][wet]), tint)
     # Absorption per metre of clear water, red first; the bed of a shallow shore shows through.
-    clear = np.exp(-through[:, None] * np.float32([0.32, 0.13, 0.10]))
-    sunlight = light.color * np.float32(max(light.sun[1], 0.05)) + np.float32(light.air.horizon)
+    clear = np.exp(-through[:, None] * _vector([0.32, 0.13, 0.10]))
+    sunlight = light.color * np.float32(max(light.sun[1], 0.05)) + _vector(light.air.horizon)
     body = tint * sunlight * np.float32(0.55)
     below = color[wet] * clear + body * (1 - clear)
     cosine = np.clip(-(normals * direction).sum(axis=1), 0.0, 1.0)
@@ -495,6 +511,6 @@ def haze(color: Array, direction: Array, distance: Array, light: Light, horizon:
     azimuth = np.arctan2(direction[:, 2], direction[:, 0])
     veil = horizon[np.clip(((azimuth + math.pi) * (steps / (2 * math.pi))).astype(np.int32), 0, steps - 1)]
     depth = (distance / np.float32(light.width)) ** 1.25 * np.float32(light.air.haze)
-    kept = np.exp(-depth * np.float32([0.75, 0.95, 1.25]))
-    result: Array = color * kept + veil * np.float32([0.86, 0.93, 1.0]) * (1 - kept)
+    kept = np.exp(-depth * _vector([0.75, 0.95, 1.25]))
+    result: Array = color * kept + veil * _vector([0.86, 0.93, 1.0]) * (1 - kept)
     return result
