@@ -34,7 +34,10 @@ def test_unknown_names_are_attribute_errors():
 
 
 def test_importing_the_pipeline_loads_no_heavy_library():
-    code = "import sys, worldgen; worldgen.build; print([m for m in ('torch', 'vtk', 'pyvista', 'trimesh') if m in sys.modules])"
+    code = (
+        "import sys, worldgen; worldgen.build; "
+        "print([name for name in ('torch', 'vtk', 'pyvista', 'trimesh') if name in sys.modules])"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 

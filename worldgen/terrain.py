@@ -195,7 +195,7 @@ def dunes(elevation: Array32, grid: Grid, height: float, seed: int) -> Array32:
     ripple = fractal(
         x / (1.6 * wavelength), z / (1.6 * wavelength), permutation(seed, "dunes/crest"), octaves=3
     )
-    phase = (0.83 * x + 0.56 * z) / wavelength + 1.9 * bend + 0.35 * ripple
+    phase = (0.83 * x + 0.56 * z) / wavelength + 0.8 * bend + 0.2 * ripple
     part = phase - np.floor(phase)
     lee = 0.72  # share of the windward side; the lee side stands near the angle of repose, 33 degrees
     profile = np.where(part < lee, ramp(part, 0, lee), ramp(part, 1, lee))

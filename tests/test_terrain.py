@@ -1,0 +1,81 @@
+"""Heightmaps of all sources: in metres, of the size asked for, and of the relief asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from worldgen.config import WorldConfig, preset_names
+from worldgen.grid import Grid
+from worldgen.relief import macro_relief
+from worldgen.terrain import dunes, make_terrain, terraces
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_learned_terrain_has_the_relief_that_was_asked_for(preset):
+    config = WorldConfig(preset=preset, seed=4, size=129, spacing=16.0)
+    land = make_terrain(config)
+    assert land.elevation.shape == (129, 129)
+    low, high = np.percentile(land.elevation, (1, 99.8))
+    assert 0.4 * config.terrain.relief < high - low < 1.5 * config.terrain.relief
+
+
+def test_sizes_that_are_no_powers_of_two():
+    assert make_terrain(WorldConfig(preset="temperate", size=50)).elevation.shape == (50, 50)
+
+
+def test_an_elevation_file_keeps_its_metres(tmp_path):
+    z, x = np.mgrid[-40:41, -40:41] * 30.0
+    hill = 700 + 400 * np.exp(-(x**2 + z**2) / 600**2) + 0.05 * x
+    np.save(tmp_path / "hill.npy", hill.astype(np.float32))
+    config = WorldConfig(
+        preset="alpine",
+        size=201,
+        terrain={"source": "dem", "dem": tmp_path / "hill.npy", "dem_spacing": 30.0},
+    )
+    land = make_terrain(config)
+    assert land.grid.spacing == pytest.approx(12.0)
+    expected = 700 + 400 * np.exp(-(land.grid.x[None] ** 2 + land.grid.z[:, None] ** 2) / 600**2)
+    expected = expected + 0.05 * land.grid.x[None]
+    assert np.abs(land.elevation - expected).max() < 2.0
+    cut = WorldConfig(
+        **{
+            **config.model_dump(),
+            "spacing": 6.0,
+            "terrain": {**config.terrain.model_dump(), "dem_fit": False},
+        }
+    )
+    assert make_terrain(cut).grid.extent == (1200.0, 1200.0)
+
+
+def test_macro_relief_is_a_function_of_the_seed():
+    config = WorldConfig(preset="arctic").terrain
+    grid = Grid.centred((60, 60), 100.0)
+    inside = (slice(10, -10), slice(10, -10))
+    one, again, other = (macro_relief(config, grid, inside, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).mean() > 20
+
+
+def test_terraces_keep_the_order_of_heights():
+    grid = Grid.centred((2, 4000), 0.01)
+    rising = np.tile(np.linspace(0, 800, 4000, dtype=np.float32), (2, 1))
+    stepped = terraces(rising, grid, 400.0, seed=1)
+    steps = np.diff(stepped[0])
+    assert steps.min() > -0.01
+    assert steps.max() > 5 * np.median(steps)  # walls between benches
+
+
+def test_dunes_stand_on_flat_ground_only():
+    grid = Grid.centred((129, 129), 4.0)
+    flat = dunes(np.zeros((129, 129), np.float32), grid, 12.0, seed=1)
+    assert 6 < flat.max() <= 15
+    wall = np.tile(np.arange(129, dtype=np.float32)[:, None] * 4, (1, 129))
+    assert dunes(wall, grid, 12.0, seed=1).max() == 0
+
+
+def test_the_lee_side_is_the_steep_one():
+    grid = Grid.centred((257, 257), 1.0)
+    sand = dunes(np.zeros((257, 257), np.float32), grid, 10.0, seed=2).astype(np.float64)
+    along = np.gradient(sand, axis=1) * 0.83 + np.gradient(sand, axis=0) * 0.56
+    assert -np.percentile(along, 1) > 1.3 * np.percentile(along, 99)
