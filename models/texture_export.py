@@ -13,72 +13,36 @@ import numpy as np
 import torch
 
 from worldgen.models.checkpoint import save_weights
+from worldgen.models.texture_codes import pack
 from worldgen.models.texture_data import Array, Material
 from worldgen.models.texture_metrics import measure
 from worldgen.models.texture_net import CELL, BankedTextureNet, TextureNet
 
 # Chosen by eye from the sources: what tiles over a landscape without a landmark and is what its class says.
-SAMPLED: dict[str, tuple[str, ...]] = {
-    "rock": (
-        "ambientcg_Rock028",
-        "ambientcg_Rock030",
-        "cc0textures_Rock01",
-        "ambientcg_Rock051",
-        "ambientcg_Rocks007",
-        "ambientcg_Rocks011",
-    ),
-    "cliff": (
-        "polyhaven_rock_face_03",
-        "ambientcg_Rock026",
-        "ambientcg_Rock048",
-        "ambientcg_Rock023",
-        "ambientcg_Rock051",
-    ),
-    "sandstone": ("polyhaven_cliff_side", "polyhaven_edgecraft_rock_rough", "polyhaven_rock_face"),
-    "mossy_rock": ("ambientcg_Rock053_mossy", "polyhaven_rocky_terrain"),
-    "scree": ("ambientcg_Gravel020", "ambientcg_Rocks025", "polyhaven_rocks_ground_02"),
-    "gravel": ("ambientcg_Gravel020", "ambientcg_Rocks006", "polyhaven_sandy_gravel", "ambientcg_Ground069"),
-    "pebbles": ("polyhaven_ganges_river_pebbles", "ambientcg_Rocks006"),
+SAMPLED: dict[str, str] = {
+    "rock": "ambientcg_Rock028 ambientcg_Rock030 cc0textures_Rock01 ambientcg_Rock051 ambientcg_Rocks011",
+    "cliff": "polyhaven_rock_face_03 ambientcg_Rock026 ambientcg_Rock048 ambientcg_Rock023 ambientcg_Rock051",
+    "sandstone": "polyhaven_cliff_side polyhaven_edgecraft_rock_rough",
+    "mossy_rock": "ambientcg_Rock053_mossy polyhaven_rocky_terrain",
+    "scree": "ambientcg_Gravel020 ambientcg_Rocks025 polyhaven_rocks_ground_02",
+    "gravel": "ambientcg_Gravel020 ambientcg_Rocks006",
+    "pebbles": "polyhaven_ganges_river_pebbles ambientcg_Rocks006",
     "soil": (
-        "cc0textures_Ground08",
-        "polyhaven_edgecraft_sand_desert",
-        "polyhaven_edgecraft_lava",
-        "ambientcg_Ground062S",
+        "cc0textures_Ground08 polyhaven_edgecraft_sand_desert polyhaven_edgecraft_lava ambientcg_Ground062S"
     ),
-    "mud": ("polyhaven_mud_cracked_dry_riverbed_002", "polyhaven_edgecraft_sand_desert"),
+    "mud": "polyhaven_mud_cracked_dry_riverbed_002 polyhaven_edgecraft_sand_desert",
     "forest_floor": (
-        "cc0textures_hterrain_leaves",
-        "polyhaven_forest_leaves_02",
-        "ambientcg_Ground048",
-        "ambientcg_Ground082S",
-        "ambientcg_Ground072",
+        "cc0textures_hterrain_leaves polyhaven_forest_leaves_02 ambientcg_Ground048 ambientcg_Ground082S"
     ),
-    "grass": (
-        "ambientcg_Grass001",
-        "ambientcg_Grass004",
-        "ambientcg_Ground037",
-        "polyhaven_forrest_ground_01",
-    ),
-    "moss": ("ambientcg_Moss004", "polyhaven_edgecraft_grass_green", "ambientcg_Ground047"),
-    "sand": (
-        "cc0textures_hterrain_sand",
-        "ambientcg_Ground079S",
-        "ambientcg_Ground080",
-        "ambientcg_Ground098",
-    ),
-    "snow": ("ambientcg_Snow006", "sharetextures_snow_ground_3", "stuntrally_snow1"),
-    "ice": ("ambientcg_Ice002", "ambientcg_Ice003"),
-    "lunar": ("polyhaven_moon_01", "polyhaven_moon_meteor_01"),
-    "burned": ("polyhaven_burned_ground_01",),
-    "bark": (
-        "cgbookcase_Bark_02",
-        "cgbookcase_Bark_03",
-        "cgbookcase_Mossy_bark_03",
-        "ambientcg_Bark004",
-        "ambientcg_Bark002",
-        "polyhaven_pine_bark",
-    ),
-    "cobblestone": ("ambientcg_PavingStones142", "polyhaven_cobblestone_pavement"),
+    "grass": "ambientcg_Grass001 ambientcg_Grass004 ambientcg_Ground037 polyhaven_forrest_ground_01",
+    "moss": "ambientcg_Moss004 polyhaven_edgecraft_grass_green ambientcg_Ground047",
+    "sand": ("cc0textures_hterrain_sand ambientcg_Ground079S ambientcg_Ground080 ambientcg_Ground098"),
+    "snow": "ambientcg_Snow006 sharetextures_snow_ground_3 stuntrally_snow1",
+    "ice": "ambientcg_Ice002 ambientcg_Ice003",
+    "lunar": "polyhaven_moon_01",
+    "burned": "polyhaven_burned_ground_01",
+    "bark": ("cgbookcase_Bark_02 cgbookcase_Bark_03 cgbookcase_Mossy_bark_03 ambientcg_Bark002"),
+    "cobblestone": "ambientcg_PavingStones142",
 }
 
 
@@ -100,14 +64,14 @@ def fill_statistics(materials: list[Material]) -> Array:
 
 
 def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextureNet, list[dict[str, Any]]]:
-    """Encode what may be sampled; int8 codes cost far less than the posterior's own spread."""
-    serves = {
-        name: tuple(kind for kind, names in SAMPLED.items() if name in names)
-        for name in {name for names in SAMPLED.values() for name in names}
-    }
+    """Encode what may be sampled."""
+    serves: dict[str, list[str]] = {}
+    for served, names in SAMPLED.items():
+        for name in names.split():
+            serves.setdefault(name, []).append(served)
     known = any(material.name in serves for material in materials)
     rows = [
-        (i, serves.get(material.name, () if known else (material.kind,)))
+        (i, serves.get(material.name, [] if known else [material.kind]))
         for i, material in enumerate(materials)
         if material.seamless
     ]
@@ -123,16 +87,16 @@ def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextur
             maps = torch.from_numpy(material.maps.astype(np.float32))[None]  # (1, 6, H, W)
             kind = torch.tensor([net.config.classes.index(material.kind)])
             latent, _, style, _ = net.encode(maps, kind)
-            scale = latent[0].abs().amax(dim=(1, 2)).clamp_min(1e-6) / 127  # (6,)
-            model.codes[row] = torch.round(latent[0] / scale[:, None, None]).to(torch.int8)
-            model.scales[row] = scale
+            codes, scale = pack(latent[0].numpy())
+            model.codes[row] = torch.from_numpy(codes)
+            model.scales[row] = torch.from_numpy(scale)
             model.styles[row] = style[0]
             model.statistics[row] = torch.from_numpy(statistics[i])
             if "snow" in classes:
                 # The sources hold the blue of the sky they were lit by; a renderer adds its own.
                 color = model.statistics[row, :3]
                 model.statistics[row, :3] = 0.3 * color + 0.7 * color.mean()
-            entries.append({"name": material.name, "kind": material.kind, "classes": list(classes)})
+            entries.append({"name": material.name, "kind": material.kind, "classes": classes})
     return model, entries
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worldgen.models.texture_data import Array, Material, denormalise
 
@@ -32,17 +33,30 @@ def high_band_energy(plane: Array) -> float:
     return float(spectrum[np.maximum(fy[:, None], fx[None, :]) > 0.25].sum() / plane.size**2)
 
 
-def wrap_ratio(plane: Array) -> float:
-    """Mean step across the wrap over the mean step inside, the worse of both axes; 1 where nothing shows.
+def steps(plane: Array, axis: int) -> NDArray[np.float64]:
+    """Mean absolute step (n,) to each row (or column) from the one before it; entry 0 is the wrap.
 
     plane : (H, W) or (H, W, C).
     """
+    step = np.abs(plane - np.roll(plane, 1, axis=axis))
+    others = tuple(i for i in range(plane.ndim) if i != axis)
+    return np.asarray(step.mean(axis=others), np.float64)
+
+
+def wrap_ratio(plane: Array, cell: int = 4) -> float:
+    """Mean step across the wrap over that at the other borders of latent cells, the worse of both axes."""
+    found = [steps(plane, axis) for axis in (0, 1)]
+    return float(max(step[0] / max(step[cell::cell].mean(), 1e-9) for step in found))
+
+
+def cell_ratio(plane: Array, cell: int = 4) -> float:
+    """Mean step at the borders of latent cells over the mean step inside them: 1 where no cells show."""
     ratios = []
     for axis in (0, 1):
-        inner = float(np.abs(np.diff(plane, axis=axis)).mean())
-        across = float(np.abs(np.take(plane, 0, axis) - np.take(plane, -1, axis)).mean())
-        ratios.append(across / max(inner, 1e-9))
-    return max(ratios)
+        step = steps(plane, axis)
+        at_border = np.arange(len(step)) % cell == 0
+        ratios.append(step[at_border].mean() / max(step[~at_border].mean(), 1e-9))
+    return float(max(ratios))
 
 
 def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
@@ -71,6 +85,7 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
             "psnr": psnr(color, wanted),
             "psnr_quarter": psnr(quarter(color), quarter(wanted)),
             "luma_high_band": high_band_energy(found[0]) / max(high_band_energy(real[0]), 1e-9),
+            "cell_ratio": cell_ratio(color),
             "height_high_band": high_band_energy(found[3]) / max(high_band_energy(real[3]), 1e-9),
         }
     if not rows:

@@ -9,6 +9,7 @@ classes' names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+LEAST = math.log(0.12)  # log of the least standard deviation of a latent
 CELL = 4  # texels per latent cell, along each axis
 
 
@@ -26,10 +28,10 @@ class TextureNetConfig:
 
     classes: tuple[str, ...]
     channels: int = 6
-    latent: int = 6
+    latent: int = 16
     style: int = 16
-    widths: tuple[int, int, int] = (64, 32, 12)  # at 1/4, 1/2 and full resolution
-    depths: tuple[int, int] = (4, 2)  # residual blocks at 1/4 and 1/2
+    widths: tuple[int, int, int] = (56, 28, 12)  # at 1/4, 1/2 and full resolution
+    depths: tuple[int, int] = (3, 2)  # residual blocks at 1/4 and 1/2
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -89,32 +91,38 @@ class Encoder(nn.Module):
     def __init__(self, config: TextureNetConfig) -> None:
         super().__init__()
         wide = config.widths[0]
-        self.stem = nn.Conv2d(config.channels, 32, 4, stride=2)
-        self.wide = nn.Conv2d(32, wide, 4, stride=2)
-        self.blocks = nn.ModuleList(Block(wide, config.style) for _ in range(2))
-        self.spatial = Convolution(wide, 2 * config.latent)
+        self.linear = nn.Conv2d(config.channels, config.latent, CELL, stride=CELL, bias=False)
+        self.stem = nn.Conv2d(config.channels, 24, 4, stride=2)
+        self.wide = nn.Conv2d(24, wide, 4, stride=2)
+        self.block = Block(wide, config.style)
+        self.spatial = Convolution(wide, 2 * config.latent, gain=0.05)
         self.style = nn.Linear(wide, 2 * config.style)
         nn.init.normal_(self.style.weight, std=0.02)
 
     def forward(self, maps: Tensor, kind: Tensor, border: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pad = (1, 1, 1, 1)
-        h = F.leaky_relu(self.stem(F.pad(maps, pad, mode=border)), 0.2)  # (B, 32, H/2, W/2)
-        h = self.wide(F.pad(h, pad, mode=border))  # (B, 64, H/4, W/4)
-        for block in self.blocks:
-            h = block(h, kind, None, border)
-        h = F.leaky_relu(h, 0.2)
+        h = F.leaky_relu(self.stem(F.pad(maps, pad, mode=border)), 0.2)  # (B, 24, H/2, W/2)
+        h = self.wide(F.pad(h, pad, mode=border))  # (B, 56, H/4, W/4)
+        h = F.leaky_relu(self.block(h, kind, None, border), 0.2)
         mean, spread = self.spatial(h, border).chunk(2, dim=1)
         style_mean, style_spread = self.style(h.mean(dim=(2, 3))).chunk(2, dim=1)
-        # The offset starts the latent nearly noiseless: begun at a spread near 1, it took minutes to be used.
-        return mean, spread.clamp(-6, 6) - 4, style_mean, style_spread.clamp(-6, 6) - 2
+        # At least the spread of 4-bit codes (see `texture_codes`), so that the decoder is used to it;
+        # the offset starts it there: begun near 1, the latent took minutes to be used.
+        spread, style_spread = (2 * LEAST + F.softplus(x - 4) for x in (spread, style_spread))
+        return mean + self.linear(maps), spread, style_mean, style_spread
 
 
 class Decoder(nn.Module):
-    """Spatial latent, style and noise to maps; nearest upsampling and convolution, so no checkerboard."""
+    """Spatial latent, style and noise to maps: a linear guess plus what the blocks add to it.
+
+    The blocks upsample by nearest neighbour and convolution, which leaves no checkerboard; what the linear
+    part leaves at the cells' borders, they learn to mend.
+    """
 
     def __init__(self, config: TextureNetConfig) -> None:
         super().__init__()
         wide, narrow, thin = config.widths
+        self.linear = Convolution(config.latent, config.channels * CELL**2)
         self.enter = Convolution(config.latent, wide)
         self.stages = nn.ModuleList(
             nn.ModuleList(Block(width, config.style) for _ in range(depth))
@@ -122,16 +130,17 @@ class Decoder(nn.Module):
         )
         self.up = nn.ModuleList([Convolution(wide, narrow), Convolution(narrow, thin)])
         self.noise_gain = nn.Parameter(torch.full((1, thin, 1, 1), 0.05))
-        self.leave = Convolution(thin, config.channels, gain=0.5)
+        self.leave = Convolution(thin, config.channels, gain=0.1)
 
     def forward(self, latent: Tensor, style: Tensor, noise: Sequence[Tensor], border: str) -> Tensor:
-        h = self.enter(latent, border)  # (B, 64, H/4, W/4)
+        h = self.enter(latent, border)  # (B, 56, H/4, W/4)
         for stage, up, grain in zip(self.stages, self.up, noise, strict=False):
             for block in stage:  # type: ignore[attr-defined]
                 h = block(h, style, grain, border)
             h = up(F.interpolate(F.leaky_relu(h, 0.2), scale_factor=2, mode="nearest"), border)
-        h = F.leaky_relu(h + self.noise_gain * noise[-1], 0.2)  # (B, 16, H, W)
-        out: Tensor = self.leave(h, border)  # (B, 6, H, W)
+        h = F.leaky_relu(h + self.noise_gain * noise[-1], 0.2)  # (B, 12, H, W)
+        guess = F.pixel_shuffle(self.linear(latent, border), CELL)  # (B, 6, H, W)
+        out: Tensor = guess + self.leave(h, border)
         return out
 
 
@@ -141,7 +150,7 @@ class TextureNet(nn.Module):
     Examples
     --------
     >>> net = TextureNet(TextureNetConfig(classes=("rock", "sand")))
-    >>> latent, style = torch.zeros(1, 6, 8, 8), torch.zeros(1, 16)
+    >>> latent, style = torch.zeros(1, 16, 8, 8), torch.zeros(1, 16)
     >>> noise = [torch.zeros(1, 1, side, side) for side in (8, 16, 32)]
     >>> net.decode(latent, style, torch.tensor([0]), noise).shape
     torch.Size([1, 6, 32, 32])
@@ -155,10 +164,16 @@ class TextureNet(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
 
+    @torch.no_grad()
+    def start_from(self, analysis: Tensor, synthesis: Tensor) -> None:
+        """Begin as a linear autoencoder: `analysis` (latent, C, 4, 4), `synthesis` (C·16, latent, 3, 3)."""
+        self.encoder.linear.weight.copy_(analysis)
+        self.decoder.linear.weight.copy_(synthesis)
+
     def encode(
         self, maps: Tensor, kind: Tensor, border: str = "circular"
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Mean and log variance of the latent (B, 6, H/4, W/4), then of the style (B, 16)."""
+        """Mean and log variance of the latent (B, 16, H/4, W/4), then of the style (B, 16)."""
         if (
             maps.ndim != 4
             or maps.shape[1] != self.config.channels
@@ -172,7 +187,7 @@ class TextureNet(nn.Module):
     def decode(
         self, latent: Tensor, style: Tensor, kind: Tensor, noise: Sequence[Tensor], border: str = "circular"
     ) -> Tensor:
-        """Maps (B, 6, 4h, 4w) from a latent (B, 6, h, w), a style (B, 16), class indices (B,) and noise.
+        """Maps (B, 6, 4h, 4w) from a latent (B, 16, h, w), a style (B, 16), class indices (B,) and noise.
 
         noise : standard normal maps (B, 1, s·h, s·w) for s = 1, 2, 4.
         """
@@ -216,7 +231,8 @@ class PatchCritic(nn.Module):
 class BankedTextureNet(nn.Module):
     """The net with the quantised latents of the materials it may sample around; what the weight file holds.
 
-    Buffers: `codes` (N, 6, h, w) int8, `scales` (N, 6), `styles` (N, 16), `statistics` (N, 9).
+    Buffers: `codes` (N, 8, h, w) uint8 and `scales` (N, 16), see `worldgen.models.texture_codes`; `styles`
+    (N, 16); `statistics` (N, 9).
     """
 
     codes: Tensor
@@ -227,7 +243,9 @@ class BankedTextureNet(nn.Module):
     def __init__(self, config: TextureNetConfig, entries: int, cells: int, statistics: int = 9) -> None:
         super().__init__()
         self.net = TextureNet(config)
-        self.register_buffer("codes", torch.zeros(entries, config.latent, cells, cells, dtype=torch.int8))
+        self.register_buffer(
+            "codes", torch.zeros(entries, config.latent // 2, cells, cells, dtype=torch.uint8)
+        )
         self.register_buffer("scales", torch.zeros(entries, config.latent))
         self.register_buffer("styles", torch.zeros(entries, config.style))
         self.register_buffer("statistics", torch.zeros(entries, statistics))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from worldgen.errors import ConfigError, InputError
 from worldgen.models import texture_losses as losses
-from worldgen.models.texture_data import CHANNELS, Array, Material, load_materials
+from worldgen.models.texture_data import CHANNELS, Array, Material, linear_code, load_materials
 from worldgen.models.texture_net import CELL, PatchCritic, TextureNet, TextureNetConfig
 
 Progress = Callable[[float, dict[str, float]], None]
@@ -45,8 +45,8 @@ class TextureTrainConfig:
     minutes: float | None = None
     pairs: int = 3
     crop: int = 128
-    learning_rate: float = 1.5e-3
-    critic_from: float = 0.35
+    learning_rate: float = 1e-3
+    critic_from: float = 0.15
     critic_weight: float = 0.08
     kl_weight: float = 0.03
     free_nats: float = 0.5
@@ -123,6 +123,8 @@ class Trainer:
         self.classes = tuple(sorted({material.kind for material in materials}))
         self.kinds = [self.classes.index(material.kind) for material in materials]
         self.net = TextureNet(TextureNetConfig(classes=self.classes))
+        filters = linear_code(materials, self.net.config.latent)
+        self.net.start_from(*(torch.from_numpy(part) for part in filters))
         self.average = TextureNet(self.net.config)
         self.average.load_state_dict(self.net.state_dict())
         self.critic = PatchCritic(CHANNELS + 2, len(self.classes))
@@ -167,7 +169,7 @@ class Trainer:
             "l1": losses.masked_l1(found, maps, present),
             "pyramid": losses.pyramid_loss(found, maps, present),
             "slope": losses.slope_loss(found, maps),
-            "spectrum": losses.spectrum_loss(found, maps, present),
+            "detail": losses.detail_loss(found, maps, present),
             "kl": losses.divergence(mean, spread, config.free_nats) / (CHANNELS * CELL**2),
             "style_kl": losses.divergence(style_mean, style_spread, 0.1) / 1000,
         }
@@ -175,7 +177,7 @@ class Trainer:
             "l1": 1.0,
             "pyramid": 0.5,
             "slope": 0.3,
-            "spectrum": 0.08,
+            "detail": 0.15,
             "kl": config.kl_weight,
             "style_kl": 1.0,
         }

@@ -25,6 +25,7 @@ import numpy as np
 from worldgen.errors import InputError, WeightsError, nearest
 from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
 from worldgen.models.texture_bank import resynthesise
+from worldgen.models.texture_codes import unpack
 from worldgen.models.texture_data import Array, denormalise, normalise
 
 if TYPE_CHECKING:
@@ -195,8 +196,10 @@ def sample_texture(
             raise InputError(f"no exemplar '{exemplar}' of '{class_name}'; {nearest(exemplar, names)}")
         index = names[exemplar]
     model = net.model
-    source = model.codes[index].numpy() * model.scales[index].numpy()[:, None, None]
-    latent = resynthesise(source.astype(np.float32), size // CELL, rng)
+    source = unpack(model.codes[index].numpy(), model.scales[index].numpy())
+    # How much each channel shows in the maps: what a misfit of it costs.
+    weight = model.net.decoder.linear.weight[:, :, 1, 1].norm(dim=0).numpy()[:, None, None]
+    latent = resynthesise(source * weight, size // CELL, rng) / weight
     statistics = _vary_statistics(model.statistics.numpy(), index, members, rng)
     maps = _decode(net, latent, model.styles[index].numpy(), net.exemplars[index].kind, rng)
     return _finish(maps, statistics)
@@ -215,7 +218,7 @@ def _vary_statistics(bank: Array, index: int, members: list[int], rng: np.random
 
 
 def _decode(net: TextureVAE, latent: Array, style: Array, kind: str, rng: np.random.Generator) -> Array:
-    """Normalised channels (6, H, W) from a latent (6, h, w); noise is drawn from `rng`."""
+    """Normalised channels (6, H, W) from a latent (16, h, w); noise is drawn from `rng`."""
     import torch
 
     rows, columns = latent.shape[1:]

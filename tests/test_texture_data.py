@@ -133,3 +133,16 @@ def test_a_folder_without_relief_is_refused(tmp_path: Path) -> None:
         data.read_material(tmp_path / "rock", kind="rock")
     with pytest.raises(InputError, match="not a folder"):
         list(data.list_materials(tmp_path / "nowhere"))
+
+
+def test_linear_code_of_flat_cells_is_exact() -> None:
+    rng = np.random.default_rng(0)
+    cells = rng.normal(size=(6, 16, 16)).astype(np.float32)
+    maps = np.repeat(np.repeat(cells, 4, axis=1), 4, axis=2).astype(np.float16)
+    material = data.Material("a", "rock", maps, np.ones(6, bool), np.zeros(9, np.float32), True)
+    analysis, synthesis = data.linear_code([material], 6, noise=1e-3)
+    patches = maps.astype(np.float32).reshape(6, 16, 4, 16, 4).transpose(1, 3, 0, 2, 4).reshape(256, -1)
+    codes = patches @ analysis.reshape(6, -1).T
+    np.testing.assert_allclose(codes.std(axis=0), 1, atol=0.05)
+    found = codes @ synthesis[:, :, 1, 1].T  # the neighbours tell nothing here, the middle everything
+    np.testing.assert_allclose(found, patches, atol=0.02)

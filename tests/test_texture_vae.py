@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from worldgen.errors import InputError  # noqa: E402
 from worldgen.models import texture_vae as vae  # noqa: E402
 from worldgen.models.texture_bank import closed_path, fit_costs, resynthesise  # noqa: E402
+from worldgen.models.texture_codes import pack, unpack  # noqa: E402
 from worldgen.models.texture_metrics import wrap_ratio  # noqa: E402
 from worldgen.models.texture_net import TextureNet, TextureNetConfig  # noqa: E402
 
@@ -26,7 +27,7 @@ def small_net() -> TextureNet:
 def test_rolling_latent_and_noise_rolls_the_maps() -> None:
     net = small_net()
     generator = torch.Generator().manual_seed(1)
-    latent, style = torch.randn(1, 6, 16, 16, generator=generator), torch.randn(1, 16, generator=generator)
+    latent, style = torch.randn(1, 16, 16, 16, generator=generator), torch.randn(1, 16, generator=generator)
     noise = [torch.randn(1, 1, 16 * s, 16 * s, generator=generator) for s in (1, 2, 4)]
     kind = torch.tensor([1])
     with torch.inference_mode():
@@ -60,6 +61,15 @@ def test_fit_costs_are_squared_differences() -> None:
     for shift in ((0, 0), (3, 7)):
         moved = np.roll(source, (-shift[0], -shift[1]), axis=(1, 2))
         assert costs[shift] == pytest.approx(float((weight * (canvas - moved) ** 2).sum()), rel=1e-4)
+
+
+def test_four_bit_codes_round_finely_near_zero() -> None:
+    latent = np.random.default_rng(0).normal(size=(4, 32, 32)).astype(np.float32)
+    codes, scale = pack(latent)
+    assert codes.shape == (2, 32, 32)
+    error = unpack(codes, scale) - latent
+    assert np.abs(error).max() < 0.55
+    assert error.std() < 0.16
 
 
 def test_a_closed_path_follows_the_cheap_ring() -> None:
