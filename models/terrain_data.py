@@ -176,63 +176,70 @@ class CropSampler:
     Parameters
     ----------
     tiles : tiles to cut from.
-    context : cells per side of a crop.
+    context : most cells per side of a crop that will be asked for.
     middle : cells per side of the centred window that is judged for sea, voids and slope.
-    native_share : share of the crops at the tile's own resolution; the others are coarsened ×2, where the
-        rounding and the canopy speckle of satellite models are averaged out.
+    shares : how often a tile is taken as it is, coarsened ×2 and coarsened ×4. Coarsening averages out the
+        rounding and the canopy speckle of satellite models, and shows land at coarser scales.
     """
 
     def __init__(
-        self, tiles: list[Tile], *, context: int, middle: int, seed: int, native_share: float = 0.4
+        self,
+        tiles: list[Tile],
+        *,
+        context: int,
+        middle: int,
+        seed: int,
+        shares: tuple[float, float, float] = (0.3, 0.4, 0.3),
     ) -> None:
         usable = [tile for tile in tiles if min(tile.elevation.shape) + 2 * PAD >= context]
         if not usable:
             raise InputError(f"no tile is at least {context - 2 * PAD} cells wide")
-        self.context, self.middle, self.native_share = context, middle, native_share
+        self.middle, self.shares = middle, shares
         self.random = np.random.default_rng(seed)
         levels = [self._levels(tile) for tile in usable]
         usable = [tile for tile, kept in zip(usable, levels, strict=True) if kept]
         if not usable:
             raise InputError("every tile has lines along its axes, so it was resampled: nothing to train on")
-        self.levels = [kept for kept in levels if kept]
+        self.levels = [kept for kept in levels if kept]  # each: (times coarsened, padded tile), finest first
         counts = Counter(tile.place for tile in usable)
         weights = np.array([counts[tile.place] ** -0.5 for tile in usable])
         self.probability = weights / weights.sum()
 
-    def _levels(self, tile: Tile) -> list[Tile]:
-        """The tile and its coarsened self, padded; without what is too small or striped."""
-        levels = [tile]
-        if min(tile.elevation.shape) // 2 + 2 * PAD >= self.context:
-            levels.append(coarsened(tile))
-        return [
-            Tile(
-                level.place,
-                level.spacing,
-                np.pad(level.elevation, PAD, mode="reflect", reflect_type="odd"),
-                np.pad(level.flat, PAD, mode="reflect"),
-            )
-            for level in levels
-            if striping(level.elevation) < STRIPES
-        ]
+    def _levels(self, tile: Tile) -> list[tuple[int, Tile]]:
+        """The tile and its coarsened selves, padded; without what is too small or striped."""
+        levels = []
+        for times in range(len(self.shares)):
+            tile = coarsened(tile) if times else tile
+            if min(tile.elevation.shape) < self.middle:
+                break
+            if striping(tile.elevation) < STRIPES:
+                elevation = np.pad(tile.elevation, PAD, mode="reflect", reflect_type="odd")
+                flat = np.pad(tile.flat, PAD, mode="reflect")
+                levels.append((times, Tile(tile.place, tile.spacing, elevation, flat)))
+        return levels
 
-    def batch(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def batch(self, count: int, context: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Draw crops: elevation (count, context, context) metres, spacing (count,) metres per cell."""
-        crops = [self._crop() for _ in range(count)]
+        crops = [self._crop(context) for _ in range(count)]
         return np.stack([crop for crop, _ in crops]), np.array([s for _, s in crops], dtype=np.float32)
 
-    def _crop(self) -> tuple[NDArray[np.float32], float]:
-        margin = (self.context - self.middle) // 2
-        for attempt in range(100):
+    def _crop(self, context: int) -> tuple[NDArray[np.float32], float]:
+        margin = (context - self.middle) // 2
+        inner = np.s_[margin : margin + self.middle, margin : margin + self.middle]
+        for _ in range(1000):
             levels = self.levels[self.random.choice(len(self.levels), p=self.probability)]
-            tile = levels[0 if self.random.random() < self.native_share else -1]
-            row, column = (
-                int(self.random.integers(0, size - self.context + 1)) for size in tile.elevation.shape
-            )
-            window = np.s_[row : row + self.context, column : column + self.context]
+            wide = [level for level in levels if min(level[1].elevation.shape) >= context]
+            if not wide:
+                continue
+            weights = np.array([self.shares[times] for times, _ in wide])
+            tile = wide[self.random.choice(len(wide), p=weights / weights.sum())][1]
+            row, column = (int(self.random.integers(0, size - context + 1)) for size in tile.elevation.shape)
+            window = np.s_[row : row + context, column : column + context]
             elevation = tile.elevation[window]
-            inner = np.s_[margin : margin + self.middle, margin : margin + self.middle]
-            if attempt == 99 or _teaches(elevation[inner], tile.flat[window][inner], tile.spacing):
+            if _teaches(elevation[inner], tile.flat[window][inner], tile.spacing):
                 break
+        else:
+            raise InputError(f"hardly any sloping land without stripes and at least {context} cells wide")
         if self.random.random() < 0.5:
             elevation = elevation.T
         elevation = np.rot90(elevation, int(self.random.integers(4)))

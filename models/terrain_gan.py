@@ -68,6 +68,7 @@ def amplify(
     height: int,
     width: int,
     origin: tuple[int, int] = (0, 0),
+    roughness: float = 1.0,
     net: Amplifier | None = None,
     threads: int | None = None,
 ) -> NDArray[np.float32]:
@@ -83,6 +84,8 @@ def amplify(
         ``r // 2**levels``, and a coarse value stands at the centre of its fine cells. Any integers.
     height, width : size of the window in fine cells.
     origin : world coordinates (row, column) of ``elevation[0, 0]`` on the coarse grid.
+    roughness : factor on the detail that the first refinement adds; finer levels follow by themselves. More
+        than 1 makes up for a coarse map that is smoother than land at its own spacing.
     net : from `load_amplifier`; the shipped one by default.
     threads : workers; the result does not depend on them. All processors by default.
 
@@ -120,6 +123,7 @@ def amplify(
                     spacing / 2**level,
                     windows[level + 1],
                     (seed, level),
+                    1.0 if level else roughness,
                     pool,
                 )
                 first_row, first_column = windows[level + 1][:2]
@@ -175,6 +179,7 @@ def _refine(
     spacing: float,
     window: Window,
     key: tuple[int, int],
+    roughness: float,
     pool: ThreadPoolExecutor,
 ) -> NDArray[np.float32]:
     """Refine one level: fill ``window`` of the fine grid from its canonical blocks."""
@@ -183,7 +188,7 @@ def _refine(
 
     def fill(block: tuple[int, int]) -> None:
         top, left = block[0] * 2 * BLOCK - row, block[1] * 2 * BLOCK - column  # in the window
-        whole = _refine_block(net, elevation, origin, spacing, block, key)
+        whole = _refine_block(net, elevation, origin, spacing, block, key, roughness)
         rows = slice(max(top, 0), min(top + 2 * BLOCK, height))
         columns = slice(max(left, 0), min(left + 2 * BLOCK, width))
         fine[rows, columns] = whole[
@@ -208,6 +213,7 @@ def _refine_block(
     spacing: float,
     block: tuple[int, int],
     key: tuple[int, int],
+    roughness: float,
 ) -> NDArray[np.float32]:
     """Compute canonical block (row, column): (2 BLOCK, 2 BLOCK) fine cells.
 
@@ -227,5 +233,5 @@ def _refine_block(
         coarse = torch.from_numpy(elevation[rows[:, None], columns[None, :]])[
             None, None
         ]  # (1, 1, side, side)
-        fine = net(coarse, torch.full((1, 1, 1, 1), spacing), torch.from_numpy(noise)[None])
+        fine = net(coarse, torch.full((1, 1, 1, 1), spacing), torch.from_numpy(noise)[None], roughness)
     return np.asarray(fine[0, 0].numpy(), dtype=np.float32)  # (2 BLOCK, 2 BLOCK)

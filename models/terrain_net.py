@@ -18,7 +18,7 @@ BLOCKS = 4
 FEATURE_HALO = 7  # two smoothings and the blur of the energy
 PROJECTION_HALO = 3  # one downsample and one upsample
 HALO = FEATURE_HALO + 1 + 2 * BLOCKS + PROJECTION_HALO  # 19 coarse cells
-FEATURES = 7
+FEATURES = 8
 NOISE = 2 + BLOCKS  # noise maps for one level: two at the door, one in each block
 # Amplitude never falls under this share of the spacing: below it, elevation models hold rounding and canopy.
 FLOOR = 0.005
@@ -36,7 +36,8 @@ def coarse_features(coarse: Tensor, spacing: Tensor) -> tuple[Tensor, Tensor, Te
     Returns
     -------
     features : (B, FEATURES, H - 14, W - 14): detrended height, finest band, two gradients, Laplacian (all
-        divided by the amplitude and compressed), log amplitude / spacing, log ratio of the two finest bands.
+        divided by the amplitude and compressed), log amplitude / spacing, log ratio of the two finest bands,
+        scale.
     amplitude : (B, 1, H - 14, W - 14) metres.
     background : (B, 1, H - 8, W - 8) twice smoothed map, metres.
     """
@@ -59,8 +60,13 @@ def coarse_features(coarse: Tensor, spacing: Tensor) -> tuple[Tensor, Tensor, Te
     detrended = centre - crop(background, 3)
     scaled = torch.cat([detrended, crop(finest, 3), vertical, horizontal, laplacian], dim=1) / amplitude
     ratio = 0.5 * torch.log((energy[:, :1] + floor) / (energy[:, 1:] + floor))
-    features = torch.cat([compress(scaled), torch.log(amplitude / spacing) / 2 + 1, ratio], dim=1)
-    return features, amplitude, background
+    features = [compress(scaled), torch.log(amplitude / spacing) / 2 + 1, ratio]
+    return torch.cat([*features, scale_map(amplitude, spacing)], dim=1), amplitude, background
+
+
+def scale_map(like: Tensor, spacing: Tensor) -> Tensor:
+    """Say how coarse the map is: land is rougher at 300 m than at 30 m. Clamped to what was learned."""
+    return (torch.log2(spacing / 100) / 2).clamp(-1.2, 1.5).expand_as(like)
 
 
 def compress(x: Tensor) -> Tensor:
@@ -101,7 +107,7 @@ class Amplifier(nn.Module):
                 block.second.weight.mul_(0.5)  # type: ignore[operator, union-attr]
             self.exit.weight.mul_(0.5)
 
-    def forward(self, coarse: Tensor, spacing: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, coarse: Tensor, spacing: Tensor, noise: Tensor, roughness: float = 1.0) -> Tensor:
         """Refine.
 
         Parameters
@@ -109,6 +115,7 @@ class Amplifier(nn.Module):
         coarse : (B, 1, H, W) elevation in metres.
         spacing : (B, 1, 1, 1) metres between coarse cells.
         noise : (B, NOISE, H, W) of variance 1.
+        roughness : factor on the detail that is added.
 
         Returns
         -------
@@ -127,7 +134,7 @@ class Amplifier(nn.Module):
                 x = block(x, crop(noise, 2 * index)[:, 2 + index : 3 + index])
             x = self.exit(functional.leaky_relu(x, 0.2))
         detail = functional.pixel_shuffle(x.float(), 2)  # (B, 1, 2h, 2w)
-        detail = detail * upsample(crop(amplitude, 2 * BLOCKS), UP_POSITIVE)
+        detail = detail * upsample(crop(amplitude, 2 * BLOCKS), UP_POSITIVE) * roughness
         # upsample(coarse) + detail - upsample(downsample(detail)), which downsamples to the coarse map
         base = crop(coarse, HALO - 1) - downsample(detail)
         return upsample(base) + crop(detail, 2 * PROJECTION_HALO)
@@ -175,7 +182,7 @@ class _Residual(nn.Module):
         return x + self.second(functional.leaky_relu(y, 0.2))  # type: ignore[no-any-return]
 
 
-VIEWS = 6
+VIEWS = 7
 
 
 def judged_view(fine: Tensor, coarse: Tensor, spacing: Tensor) -> Tensor:
@@ -204,4 +211,4 @@ def judged_view(fine: Tensor, coarse: Tensor, spacing: Tensor) -> Tensor:
     views = [crop(detrended, 1) / 2, vertical, horizontal, sides - 4 * centre, 2 * crop(residual, 1)]
     inner = crop(amplitude, 1)
     scaled = compress(torch.cat(views, dim=1) / inner)
-    return torch.cat([scaled, torch.log(inner / spacing) / 2 + 1], dim=1)
+    return torch.cat([scaled, torch.log(inner / spacing) / 2 + 1, scale_map(inner, spacing)], dim=1)

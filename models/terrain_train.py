@@ -54,7 +54,10 @@ class TerrainTraining(BaseModel):
     rollout: float = Field(
         0.25, ge=0, le=1, description="share of a batch that refines generated coarse maps"
     )
-    native_share: float = Field(0.4, ge=0, le=1, description="share of crops at the data's own resolution")
+    shares: tuple[float, float, float] = Field(
+        (0.3, 0.4, 0.3),
+        description="shares of crops at the data's resolution, coarsened twofold and fourfold",
+    )
     average: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are shipped")
     bfloat16: bool = Field(
         False, description="half-width convolutions: about 1.6 times as fast where the CPU has them"
@@ -94,10 +97,10 @@ def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
     try:
         sampler = CropSampler(
             tiles,
-            context=context_cells(),
+            context=context_cells(2),
             middle=2 * OUTPUT_CELLS,
             seed=config.seed,
-            native_share=config.native_share,
+            shares=config.shares,
         )
         state = _State(config, sampler)
         state.run(_record(config, tiles, held_out), progress)
@@ -106,14 +109,17 @@ def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
     return config.output
 
 
-def context_cells() -> int:
-    """Fine cells per side of a training crop: enough to coarsen twice and refine twice."""
+def context_cells(levels: int) -> int:
+    """Fine cells per side of a training crop: enough to coarsen and refine it ``levels`` times."""
     from worldgen.models.layers import DOWN_HALO
     from worldgen.models.terrain_net import HALO
 
-    coarse = OUTPUT_CELLS + 2 * HALO
-    coarsest = coarse // 2 + 2 * HALO
-    return 2 * (2 * (coarsest + 2 * DOWN_HALO) + 2 * DOWN_HALO)
+    cells = OUTPUT_CELLS + 2 * HALO
+    for _ in range(levels - 1):
+        cells = cells // 2 + 2 * HALO
+    for _ in range(levels):
+        cells = 2 * (cells + 2 * DOWN_HALO)
+    return cells
 
 
 def _record(config: TerrainTraining, tiles: list[Tile], held_out: list[Tile]) -> dict[str, Any]:
@@ -241,21 +247,26 @@ class _State:
         import torch
 
         from worldgen.models.layers import crop, downsample
+        from worldgen.models.terrain_net import HALO
 
-        crops, spacings = self.sampler.batch(self.config.batch)
-        spacing = torch.from_numpy(spacings).reshape(-1, 1, 1, 1) * 2
-        whole = torch.from_numpy(crops)[:, None]  # (B, 1, S, S)
-        whole = whole - whole.mean(dim=(2, 3), keepdim=True)  # numbers near 0 lose less to float32
-        halved = downsample(whole)
-        coarsest = downsample(halved)
-        fine = crop(whole, (whole.shape[-1] - 2 * OUTPUT_CELLS) // 2)
-        coarse = crop(halved, (halved.shape[-1] - 2 * (coarsest.shape[-1] - 2 * _halo())) // 2)
-        count = int(self.config.rollout * self.config.batch)
-        if not count:
-            return fine, coarse, coarse, spacing, 0
-        with torch.no_grad():
-            made = self._refine(coarsest[:count], 2 * spacing[:count])
-        return fine, coarse, torch.cat([made, coarse[count:]]), spacing, count
+        made = int(self.config.rollout * self.config.batch)
+        groups = []
+        for count, levels in ((made, 2), (self.config.batch - made, 1)):
+            if not count:
+                continue
+            crops, spacings = self.sampler.batch(count, context_cells(levels))
+            whole = torch.from_numpy(crops)[:, None]  # (b, 1, S, S)
+            whole = whole - whole.mean(dim=(2, 3), keepdim=True)  # numbers near 0 lose less to float32
+            spacing = torch.from_numpy(spacings).reshape(-1, 1, 1, 1) * 2
+            halved = downsample(whole)
+            fine = crop(whole, (whole.shape[-1] - 2 * OUTPUT_CELLS) // 2)
+            coarse = condition = crop(halved, (halved.shape[-1] - OUTPUT_CELLS - 2 * HALO) // 2)
+            if levels == 2:
+                with torch.no_grad():
+                    condition = self._refine(downsample(halved), 2 * spacing)
+            groups.append((fine, coarse, condition, spacing))
+        fine, coarse, condition, spacing = (torch.cat(parts) for parts in zip(*groups, strict=True))
+        return fine, coarse, condition, spacing, made
 
     def _refine(self, coarse: Tensor, spacing: Tensor) -> Tensor:
         import torch
@@ -328,9 +339,3 @@ class _State:
         self.noise.set_state(state["noise"])
         self.sampler.random.bit_generator.state = state["sampler"]
         self.step, self.seconds = state["step"], state["seconds"]
-
-
-def _halo() -> int:
-    from worldgen.models.terrain_net import HALO
-
-    return HALO

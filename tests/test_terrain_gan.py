@@ -94,7 +94,7 @@ def test_net_keeps_the_coarse_map(net: Amplifier) -> None:
 def test_net_works_in_units_of_relief(net: Amplifier) -> None:
     """Heights and spacing scaled alike, and lifted, give the same land scaled and lifted."""
     height = torch.randn(1, 1, 50, 50) * 30
-    spacing, noise = torch.full((1, 1, 1, 1), 30.0), torch.randn(1, NOISE, 50, 50)
+    spacing, noise = torch.full((1, 1, 1, 1), 2.0), torch.randn(1, NOISE, 50, 50)  # finer than the scale map
     fine = net(height, spacing, noise)
     torch.testing.assert_close(net(4 * height + 64, 4 * spacing, noise), 4 * fine + 64, rtol=1e-4, atol=1e-2)
 
@@ -149,6 +149,12 @@ def test_the_callers_thread_setting_is_put_back(net: Amplifier, coarse: NDArray[
 def test_too_small_a_halo_is_a_clear_error(net: Amplifier, coarse: NDArray[np.float32]) -> None:
     with pytest.raises(InputError, match=r"has rows 0\.\.109; this window needs -19\.\."):
         amplify(coarse, 120.0, levels=1, seed=1, row=0, column=80, height=8, width=8, net=net)
+
+
+def test_roughness_scales_the_detail(net: Amplifier, coarse: NDArray[np.float32]) -> None:
+    common = {"levels": 1, "seed": 1, "row": 80, "column": 80, "height": 40, "width": 40, "net": net}
+    smooth, plain, rough = (amplify(coarse, 120.0, roughness=r, **common) for r in (0.0, 1.0, 2.0))
+    np.testing.assert_allclose(rough - smooth, 2 * (plain - smooth), atol=1e-3)
 
 
 @pytest.mark.parametrize("change", [{"spacing": 0.0}, {"levels": -1}, {"height": 0}])
