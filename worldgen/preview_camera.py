@@ -367,7 +367,9 @@ def ground(
     steep = np.hypot(*relief.gradient())
     z = relief.low[2] + (np.arange(rows) + 0.5) * cell[0]
     x = relief.low[0] + (np.arange(columns) + 0.5) * cell[1]
-    dry = relief.heights > (relief.sea + 1.5 if relief.sea is not None else -np.inf)
+    padded = np.pad(relief.heights, 1, mode="edge")
+    around = np.min([padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0)
+    dry = around > (relief.sea + 1.5 if relief.sea is not None else -np.inf)
     border = np.zeros((rows, columns), bool)
     margin_rows, margin_columns = rows // 6, columns // 6
     border[margin_rows : rows - margin_rows, margin_columns : columns - margin_columns] = True
@@ -387,6 +389,13 @@ def ground(
     value = value + 2.0 * fit.ravel()[order][:, None].clip(-1, 0) * 5
     toward_sun = np.full((len(eyes), 1), math.atan2(-sun[2], -sun[0]))
     shaded = march(relief, eyes, toward_sun)[0].max(axis=-1) > -sun[1] / horizontal
+    # A slope that falls away leaves the picture without a foreground.
+    ahead = 2.5 * float(cell.max())
+    next_row, next_column, _ = relief.cells(
+        eyes[:, None, 0] + np.cos(azimuths) * ahead, eyes[:, None, 2] + np.sin(azimuths) * ahead
+    )
+    drop = (relief.heights[row, column][:, None] - relief.surface()[next_row, next_column]) / ahead
+    value = value - 25.0 * np.clip(drop - 0.08, 0, 0.4)
     value = value - 5.0 * shaded - 3.0 * hidden_by(obstacles, eyes, azimuths)
     # A cell's highest vertex may be dry and its middle not: take the best place whose exact height is.
     dry_level = -math.inf if relief.sea is None else relief.sea + 0.5

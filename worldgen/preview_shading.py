@@ -69,7 +69,7 @@ ATMOSPHERES: dict[str, Atmosphere] = {
         zenith=(0.17, 0.22, 0.36), horizon=(0.74, 0.66, 0.60), haze=0.70, clouds=0.55, fill=1.1
     ),
     "arctic": Atmosphere(
-        zenith=(0.16, 0.32, 0.60), horizon=(0.76, 0.84, 0.94), haze=0.60, clouds=0.45, exposure=0.42
+        zenith=(0.16, 0.32, 0.60), horizon=(0.76, 0.84, 0.94), haze=0.60, clouds=0.45, sun=2.1, exposure=0.36
     ),
 }
 
@@ -118,12 +118,15 @@ def linear(image: NDArray[np.uint8]) -> Array:
     return table[image]
 
 
-def encode(color: Array) -> NDArray[np.uint8]:
-    """Return sRGB bytes of linear scene light after the film curve (K. Narkowicz's fit of ACES)."""
+def encode(color: Array, rounding: Array | float = 0.5) -> NDArray[np.uint8]:
+    """Return sRGB bytes of linear scene light after the film curve (K. Narkowicz's fit of ACES).
+
+    ``rounding`` in [0, 1) is added before the fraction is cut off: noise there hides bands in the sky.
+    """
     x = np.maximum(color, 0.0)
     film = np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0.0, 1.0)
     curve = np.where(film <= 0.0031308, film * 12.92, 1.055 * np.power(film, np.float32(1 / 2.4)) - 0.055)
-    return (curve * 255.0 + 0.5).astype(np.uint8)
+    return (curve * np.float32(255) + rounding).astype(np.uint8)
 
 
 def unpack_normals(coded: NDArray[np.uint8], camera: Camera) -> Array:
@@ -358,14 +361,19 @@ def shade(
             points = _vector(camera.eye) + offset[hit] + ray[hit] * depth[hit][:, None]
             occlusion = _enlarge(coarse[start // step : -(-rows.stop // step)], step)[: len(color), :width]
             color[hit] = _surface(land, rows, hit, points, occlusion[hit], camera, light, shadow)
-        surface = _water_depth(water, camera, light, rows, ray)
+        surface = _water_depth(water, depth, camera, light, rows, ray)
         color = _add_water(color, depth, surface, water, camera, light, rows, offset, ray, deep)
         seen = np.isfinite(np.minimum(depth, surface))
         if seen.any() and light.air.haze > 0 and camera.parallel_height is None:
             distance = np.minimum(depth, surface)[seen][:, None] * length[seen]
             distance = np.maximum(distance - np.float32(light.clear_distance(camera.eye)), 0)
             color[seen] = haze(color[seen], direction[seen], distance, light, horizon)
-        picture[rows] = encode(color * np.float32(light.air.exposure))
+        # Interleaved gradient noise (J. Jimenez 2014), which averages out over neighbours.
+        x, y = np.arange(width) * 0.06711056, np.arange(rows.start, rows.stop)[:, None] * 0.00583715
+        noise = (52.9829189 * ((x + y) % 1.0)) % 1.0
+        picture[rows] = encode(
+            color * np.float32(light.air.exposure), noise[..., None].astype(np.float32) * np.float32(0.999)
+        )
     return picture
 
 
@@ -417,8 +425,13 @@ def _surface(
     return result.astype(np.float32)
 
 
-def _water_depth(water: Layers | None, camera: Camera, light: Light, rows: slice, ray: Array) -> Array:
-    """Depth of the water's surface along each ray: what was drawn, or the endless sea outside the world."""
+def _water_depth(
+    water: Layers | None, depth: Array, camera: Camera, light: Light, rows: slice, ray: Array
+) -> Array:
+    """Return the water's depth along each ray: as drawn, or of the sea that goes on outside the world.
+
+    That sea also closes the gaps below the world's raised edges, where ``depth``, the land's, is infinite.
+    """
     if water is not None:
         surface = water.depth[rows].copy()
     else:
@@ -430,6 +443,7 @@ def _water_depth(water: Layers | None, camera: Camera, light: Light, rows: slice
     endless = np.float32(light.sea - camera.eye[1]) / rays[:, 1]
     x, z = np.float32(camera.eye[0]) + rays[:, 0] * endless, np.float32(camera.eye[2]) + rays[:, 2] * endless
     outside = (x < light.low[0]) | (x > light.high[0]) | (z < light.low[2]) | (z > light.high[2])
+    outside |= np.isinf(depth.ravel()[down])
     flat = surface.reshape(-1)
     flat[down[outside]] = np.minimum(flat[down[outside]], endless[outside])
     return surface
