@@ -49,7 +49,7 @@ class TerrainTraining(BaseModel):
         3000, ge=1, description="the learning rate halves each so many steps, down to final"
     )
     score: float = Field(5.0, ge=0, description="weight of the energy score beside the adversarial loss")
-    gamma: float = Field(0.05, ge=0, description="weight of the gradient penalties")
+    gamma: float = Field(0.02, ge=0, description="weight of the gradient penalties")
     penalty_every: int = Field(8, ge=1, description="penalties are computed each so many steps, weighted up")
     rollout: float = Field(
         0.25, ge=0, le=1, description="share of a batch that refines generated coarse maps"

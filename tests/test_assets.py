@@ -19,7 +19,7 @@ TRIANGLES = {  # at most, per level
     "boulder": (180, 60, 20),
     "broadleaf": (360, 130, 24),
     "cactus": (520, 120, 16),
-    "conifer": (420, 170, 24),
+    "conifer": (420, 180, 24),
     "dead_tree": (380, 200, 16),
     "fern": (200, 100, 16),
     "grass": (24, 12, 8),
@@ -27,7 +27,7 @@ TRIANGLES = {  # at most, per level
     "reed": (24, 12, 8),
     "rock": (180, 60, 20),
     "shrub": (120, 48, 8),
-    "snowy_conifer": (420, 170, 24),
+    "snowy_conifer": (420, 180, 24),
 }
 HEIGHTS = {  # metres, lowest and highest that any variant may have
     "broadleaf": (7, 16),

@@ -44,7 +44,7 @@ def broadleaf(seed: int) -> AssetKind:
                 middle=_tree(tree, height, wide, 9, (38, 6), (4, 2, 1), middle, trunk),
             )
         )
-    return plant_kind("broadleaf", atlas, variants, sink=TREE_SINK, crown=0.8, level=0.62)
+    return plant_kind("broadleaf", atlas, variants, sink=TREE_SINK, crown=0.8, level=0.62, upward=(0.1, 0.75))
 
 
 def shrub(seed: int) -> AssetKind:

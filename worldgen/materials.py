@@ -124,11 +124,21 @@ def learned_surfaces(
     return surfaces
 
 
-def tinted(base_color: NDArray[np.float32], mean: str) -> NDArray[np.float32]:
-    """Scale an sRGB image in linear light so that its mean is ``mean`` (``#rrggbb``); contrast is kept."""
+def tinted(base_color: NDArray[np.float32], mean: str, *, variety: float = 0.35) -> NDArray[np.float32]:
+    """Give an sRGB image another mean colour, in linear light; its contrast is kept.
+
+    Parameters
+    ----------
+    base_color : (H, W, 3) in [0, 1].
+    mean : ``#rrggbb``, sRGB.
+    variety : how much of the image's own changes of hue stays. Lichen or a brown leaf that is charming in one
+        tile draws the eye to every repeat of it on a mountain side.
+    """
     linear = srgb_to_linear(base_color)
     target = srgb_to_linear(np.array([int(mean[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32))
-    return linear_to_srgb(linear * (target / np.maximum(linear.mean(axis=(0, 1)), 1e-4)))
+    relative = linear / np.maximum(linear.mean(axis=(0, 1)), 1e-4)
+    gray = relative.mean(axis=-1, keepdims=True)
+    return linear_to_srgb(target * (gray + variety * (relative - gray)))
 
 
 def srgb_to_linear(value: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -146,7 +146,7 @@ def bark(generator: np.random.Generator, width: int, height: int, base: ArrayLik
     grain = periodic_noise(generator, (height, width), (0.7, 0.7))
     crack = np.clip(1.2 - np.abs(ridges) * 2.2, 0, 1)  # furrows where the field crosses zero
     value = 1.0 + 0.10 * plates + 0.06 * grain - 0.45 * crack
-    warmth = 1 + 0.05 * plates[..., None] * np.array([1.0, 0.0, -1.0])
+    warmth = 1 + 0.02 * plates[..., None] * np.array([1.0, 0.0, -1.0])
     color = np.clip(np.asarray(base, np.float64) * value[..., None] * warmth, 8, 235)
     return np.dstack([color, np.full((height, width), 255.0)]).round().astype(np.uint8)
 

@@ -52,7 +52,7 @@ def fern(seed: int) -> AssetKind:
     cells = foliage_cells(2)
     for cell, brightness in zip(cells, (0.85, 0.95, 1.05, 1.15), strict=True):
         inner = Box(cell.left + 2, cell.top + 2, cell.width - 4, cell.height - 4)
-        picture = frond(random, inner.width, inner.height, (76, 98, 44), pairs=26, leaflet=0.13, stalk=0.06)
+        picture = frond(random, inner.width, inner.height, (76, 98, 44), pairs=24, leaflet=0.09, stalk=0.06)
         atlas.place(inner, shaded(picture, brightness))
     regions = np.stack([atlas.region(cell, 2.0) for cell in cells])
     variants = []
@@ -148,7 +148,7 @@ def _palm(
         root,
         azimuth[shown],
         rise[shown],
-        length[shown],
+        length[shown] * (1 + 0.3 * (widen - 1)),
         sag[shown],
         length[shown] * 0.22 * widen,
         steps,
@@ -165,7 +165,8 @@ def _rosette(seed: int, size: float, count: int, steps: int, regions: Floats, wi
     length = size * random.uniform(0.8, 1.05, FERN_FRONDS)
     sag = np.radians(random.uniform(55, 90, FERN_FRONDS))
     root = np.array([0, -FERN_SINK, 0])
-    shown = np.arange(FERN_FRONDS)[:: FERN_FRONDS // count]
+    tallest = int(np.argmax(length * np.sin(rise)))  # a coarse level shows every second frond, this one too
+    shown = (tallest + np.arange(0, FERN_FRONDS, FERN_FRONDS // count)) % FERN_FRONDS
     picture = regions[np.arange(FERN_FRONDS) % len(regions)]
     shape = arched_fronds(
         root,

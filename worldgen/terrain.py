@@ -141,7 +141,7 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             erodibility=1.4e-5,
             time_step=2e4 * config.erosion.strength,
             steps=3,
-            diffusivity=0.002,
+            diffusivity=0.0003,
             sea_level=config.sea_level,
         )
     if config.terrain.shape == "mesas":
