@@ -165,7 +165,9 @@ def _rosette(seed: int, size: float, count: int, steps: int, regions: Floats, wi
     length = size * random.uniform(0.8, 1.05, FERN_FRONDS)
     sag = np.radians(random.uniform(55, 90, FERN_FRONDS))
     root = np.array([0, -FERN_SINK, 0])
-    tallest = int(np.argmax(length * np.sin(rise)))  # a coarse level shows every second frond, this one too
+    # A coarse level shows every second frond, the one that arches highest among them.
+    climb = np.cumsum(np.sin(rise[:, None] - sag[:, None] * np.linspace(0, 1, 24) ** 1.2), axis=1)
+    tallest = int(np.argmax(length * climb.max(axis=1)))
     shown = (tallest + np.arange(0, FERN_FRONDS, FERN_FRONDS // count)) % FERN_FRONDS
     picture = regions[np.arange(FERN_FRONDS) % len(regions)]
     shape = arched_fronds(
