@@ -87,3 +87,12 @@ def test_the_pipeline_points_one_way():
             if (stage, later) == ("terrain", "biomes"):  # for the slope, which is no biome yet
                 continue
             assert f"worldgen.{later}" not in imports[stage], f"{stage} imports {later}"
+
+
+def test_the_readme_tree_is_the_tree_on_disk():
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The code")[2]
+    named = {word for word in tree.partition("```\n")[2].partition("```")[0].split() if word.endswith(".py")}
+    on_disk = {
+        file.name for folder in ("worldgen", "models", "export") for file in (ROOT / folder).glob("*.py")
+    }
+    assert named == on_disk
