@@ -124,8 +124,8 @@ def test_coarser_levels_of_a_large_model(tmp_path):
     kind = load_user_kind(save(trimesh.Scene(ball), tmp_path / "ball.glb"))
     counts = [model.triangles for model in kind.models[0]]
     assert counts[0] == 5120
-    assert counts[1] <= 0.35 * counts[0]
-    assert counts[2] <= 0.1 * counts[0]
+    assert counts[1] <= 0.4 * counts[0]
+    assert counts[2] <= 0.2 * counts[0]
     for model in kind.models[0][1:]:
         assert np.allclose(model.bounds, kind.models[0][0].bounds, atol=1e-4)
 

@@ -84,13 +84,18 @@ def simplify(shapes: list[Shape], share: float) -> list[Shape]:
 
 
 def fit_together(shapes: list[Shape], low: Floats, high: Floats) -> list[Shape]:
-    """Return the parts stretched together to a box, so that levels of detail do not jump in size."""
+    """Return the parts stretched together to a box, so that levels of detail do not jump in size.
+
+    By a tenth at most: where a branch that made the box is gone, stretching the rest to it would distort.
+    """
     positions = np.concatenate([shape.positions for shape in shapes if len(shape.positions)])
     own_low, own_high = positions.min(axis=0), positions.max(axis=0)
-    factor = np.where(own_high - own_low > 1e-9, (high - low) / np.maximum(own_high - own_low, 1e-9), 1.0)
+    extent = np.maximum(own_high - own_low, 1e-9)
+    factor = np.clip((high - low) / extent, 0.9, 1.1)
+    anchor = np.where(factor < 1.1, low, own_low)
     return [
         shape._replace(
-            positions=low + (shape.positions - own_low) * factor,
+            positions=anchor + (shape.positions - own_low) * factor,
             normals=normalized(shape.normals / np.maximum(factor, 1e-9)),
         )
         if len(shape.positions)

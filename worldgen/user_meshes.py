@@ -16,7 +16,7 @@ from worldgen.shapes import Floats, Shape, normalized, to_mesh
 from worldgen.simplify import area, simplify
 
 SUFFIXES = (".glb", ".gltf", ".obj")
-COARSER = (0.35, 0.1)  # share of the triangles at levels 1 and 2
+COARSER = (0.4, 0.2)  # share of the triangles at levels 1 and 2; at 0.1 thin trunks collapse and vanish
 FEWEST = 48  # a model of fewer triangles is its own coarse level
 FOOT = 0.05  # share of the height that counts as the base
 
