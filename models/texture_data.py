@@ -25,6 +25,7 @@ from worldgen.errors import InputError
 
 Array = NDArray[np.float32]
 
+HEIGHT = 3  # index of height among the channels
 CHANNELS = 6  # luma, blue - luma, red - luma, height, roughness, occlusion
 STATISTICS = (
     "red",
@@ -296,12 +297,13 @@ def load_materials(data: Path) -> tuple[list[Material], list[Material]]:
 
 
 def linear_code(
-    materials: list[Material], count: int, cell: int = 4, noise: float = 0.12
+    materials: list[Material], count: int, cell: int = 4, noise: float = 0.12, relief: float = 2.5
 ) -> tuple[Array, Array]:
     """The best linear code of cell × cell patches, and the best linear guess of a patch from 3 × 3 codes.
 
     Analysis is by principal components, scaled so that codes have unit variance; colour differences and
-    height count more than their variance says, roughness and occlusion less. Synthesis is least squares from
+    height count more than their variance says, roughness and occlusion less; within a cell, height counts
+    `relief` times more again, since it is its slopes that are seen. Synthesis is least squares from
     the neighbourhood of noisy codes, which shows far less of the cells' borders than the components do.
 
     Returns
@@ -317,10 +319,13 @@ def linear_code(
         cells = material.maps.astype(np.float32).reshape(CHANNELS, side, cell, side, cell)
         tables.append(cells.transpose(1, 3, 0, 2, 4).reshape(side, side, -1))  # (h, w, 96)
     scale = np.repeat(weight, cell**2)
-    flat = [(table * scale).reshape(-1, table.shape[2]) for table in tables]
+    view = np.diag(scale)  # (96, 96), symmetric: how a patch is seen
+    inside = slice(HEIGHT * cell**2, (HEIGHT + 1) * cell**2)
+    view[inside, inside] = weight[HEIGHT] * (relief * np.eye(cell**2) + (1 - relief) / cell**2)
+    flat = [table.reshape(-1, table.shape[2]) @ view for table in tables]
     covariance = np.mean([rows.T @ rows / len(rows) for rows in flat], axis=0).astype(np.float64)
     values, vectors = np.linalg.eigh(covariance)
-    analysis = scale[:, None] * vectors[:, ::-1][:, :count] / np.sqrt(np.maximum(values[::-1][:count], 1e-8))
+    analysis = view @ vectors[:, ::-1][:, :count] / np.sqrt(np.maximum(values[::-1][:count], 1e-8))
     inner = np.zeros((9 * count, 9 * count))
     cross = np.zeros((9 * count, analysis.shape[0]))
     for table in tables:

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-HEIGHT = 3  # channel of the height map
+from worldgen.models.texture_data import HEIGHT
+
 # Colour differences are a quarter as strong as luma: at equal weight reds and greens turned brown.
 WEIGHTS = torch.tensor([1.0, 2.0, 2.0, 1.0, 0.8, 0.8])[None, :, None, None]
 

@@ -18,7 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEAST = math.log(0.12)  # log of the least standard deviation of a latent
+from worldgen.models.texture_codes import LEADING, packed_channels
+
+FINE, COARSE = 0.02, 0.12  # least standard deviations of the latent's leading and other channels
 CELL = 4  # texels per latent cell, along each axis
 
 
@@ -88,6 +90,8 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """Maps (B, C, H, W) to the mean and log variance of a spatial latent (1/4) and of a style vector."""
 
+    floor: Tensor
+
     def __init__(self, config: TextureNetConfig) -> None:
         super().__init__()
         wide = config.widths[0]
@@ -98,6 +102,9 @@ class Encoder(nn.Module):
         self.spatial = Convolution(wide, 2 * config.latent, gain=0.05)
         self.style = nn.Linear(wide, 2 * config.style)
         nn.init.normal_(self.style.weight, std=0.02)
+        least = [FINE if channel < LEADING else COARSE for channel in range(config.latent)]
+        floor = 2 * torch.tensor(least).log()[None, :, None, None]
+        self.register_buffer("floor", floor, persistent=False)  # log variance
 
     def forward(self, maps: Tensor, kind: Tensor, border: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pad = (1, 1, 1, 1)
@@ -106,9 +113,10 @@ class Encoder(nn.Module):
         h = F.leaky_relu(self.block(h, kind, None, border), 0.2)
         mean, spread = self.spatial(h, border).chunk(2, dim=1)
         style_mean, style_spread = self.style(h.mean(dim=(2, 3))).chunk(2, dim=1)
-        # At least the spread of 4-bit codes (see `texture_codes`), so that the decoder is used to it;
-        # the offset starts it there: begun near 1, the latent took minutes to be used.
-        spread, style_spread = (2 * LEAST + F.softplus(x - 4) for x in (spread, style_spread))
+        # At least the spread of packed codes (see `texture_codes`), so that the decoder is used to it; the offset
+        # starts it there: begun near 1, the latent took minutes to be used.
+        spread = self.floor + F.softplus(spread - 4)
+        style_spread = 2 * math.log(COARSE) + F.softplus(style_spread - 4)
         return mean + self.linear(maps), spread, style_mean, style_spread
 
 
@@ -231,7 +239,7 @@ class PatchCritic(nn.Module):
 class BankedTextureNet(nn.Module):
     """The net with the quantised latents of the materials it may sample around; what the weight file holds.
 
-    Buffers: `codes` (N, 8, h, w) uint8 and `scales` (N, 16), see `worldgen.models.texture_codes`; `styles`
+    Buffers: `codes` (N, 10, h, w) uint8 and `scales` (N, 16), see `worldgen.models.texture_codes`; `styles`
     (N, 16); `statistics` (N, 9).
     """
 
@@ -244,7 +252,7 @@ class BankedTextureNet(nn.Module):
         super().__init__()
         self.net = TextureNet(config)
         self.register_buffer(
-            "codes", torch.zeros(entries, config.latent // 2, cells, cells, dtype=torch.uint8)
+            "codes", torch.zeros(entries, packed_channels(config.latent), cells, cells, dtype=torch.uint8)
         )
         self.register_buffer("scales", torch.zeros(entries, config.latent))
         self.register_buffer("styles", torch.zeros(entries, config.style))

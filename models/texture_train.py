@@ -176,7 +176,7 @@ class Trainer:
         weights = {
             "l1": 1.0,
             "pyramid": 0.5,
-            "slope": 0.3,
+            "slope": 0.4,
             "detail": 0.15,
             "kl": config.kl_weight,
             "style_kl": 1.0,

@@ -222,11 +222,13 @@ def hero(
     outward /= np.abs(outward).max(axis=1, keepdims=True)
     half = (relief.high - relief.low)[[0, 2]] / 2
     places = centre[[0, 2]] + outward * half * 0.93
-    clearances = np.array([0.045, 0.09, 0.14]) * width
+    clearances = np.array([0.05, 0.11, 0.18, 0.26]) * width
     yaws = np.radians([-24.0, 0.0, 24.0])
     place, rise, yaw = (
         grid.ravel()
-        for grid in np.meshgrid(np.arange(len(places)), np.arange(3), np.arange(3), indexing="ij")
+        for grid in np.meshgrid(
+            np.arange(len(places)), np.arange(len(clearances)), np.arange(len(yaws)), indexing="ij"
+        )
     )
     eyes = np.zeros((len(place), 3))
     eyes[:, [0, 2]] = places[place]
@@ -241,7 +243,7 @@ def hero(
     slope, visible, distance = march(relief, eyes, azimuths)
     skyline = np.degrees(np.arctan(slope.max(axis=-1)))
     # Down so far that the horizon lies in the upper third, less where the summits would be cut off.
-    pitch = np.radians(np.clip(skyline.max(axis=1) + 4.0 - field_of_view / 2, -13.0, -3.0))
+    pitch = np.radians(np.clip(skyline.max(axis=1) + 4.0 - field_of_view / 2, -17.0, -3.0))
     top = np.degrees(pitch + half_height)[:, None]
     # Degrees of skyline above the horizon in the frame, what is cut off at the top counting against it.
     cut = np.clip(skyline - top + 2.0, 0, None)
@@ -271,9 +273,9 @@ def hero(
     bright = (relief.sunlit(sun)[row, column] * visible * area).sum(axis=(1, 2))
     bright = bright / np.maximum((visible * area).sum(axis=(1, 2)), 1e-9)
     score = (
-        0.30 * rising
+        0.16 * rising
         + 0.22 * variety
-        + 2.5 * open_view
+        + 4.5 * open_view
         + 5.0 * summit
         - 3.0 * blocked
         - 5.0 * edge
