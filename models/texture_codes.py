@@ -2,7 +2,7 @@
 
 The leading channels carry each cell's mean brightness and height; a step in them is a terrace under grazing
 light (four bits were tried), so they get eight bits. The others get four, companded: common values near zero
-have fine steps, rare large ones coarse steps. The decoder is trained with about that much noise on its latent.
+have fine steps, rare large ones coarse ones. The decoder is trained with about that much noise on its latent.
 """
 
 from __future__ import annotations

@@ -297,7 +297,7 @@ def load_materials(data: Path) -> tuple[list[Material], list[Material]]:
 
 
 def linear_code(
-    materials: list[Material], count: int, cell: int = 4, noise: float = 0.12, relief: float = 2.5
+    materials: list[Material], count: int, cell: int = 4, noise: float = 0.12, relief: float = 1.4
 ) -> tuple[Array, Array]:
     """The best linear code of cell × cell patches, and the best linear guess of a patch from 3 × 3 codes.
 

@@ -113,8 +113,8 @@ class Encoder(nn.Module):
         h = F.leaky_relu(self.block(h, kind, None, border), 0.2)
         mean, spread = self.spatial(h, border).chunk(2, dim=1)
         style_mean, style_spread = self.style(h.mean(dim=(2, 3))).chunk(2, dim=1)
-        # At least the spread of packed codes (see `texture_codes`), so that the decoder is used to it; the offset
-        # starts it there: begun near 1, the latent took minutes to be used.
+        # At least the spread of packed codes (see `texture_codes`), so that the decoder is used to it; the
+        # offset starts it there: begun near 1, the latent took minutes to be used.
         spread = self.floor + F.softplus(spread - 4)
         style_spread = 2 * math.log(COARSE) + F.softplus(style_spread - 4)
         return mean + self.linear(maps), spread, style_mean, style_spread
