@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from worldgen.models.texture_data import Array, Material, denormalise
 
 if TYPE_CHECKING:
     from worldgen.models.texture_net import TextureNet
+    from worldgen.models.texture_vae import TextureMaps
 
 
 def psnr(found: Array, wanted: Array) -> float:
@@ -93,3 +95,22 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
     mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}
     table = {"mean": mean} | rows
     return {name: {key: round(value, 3) for key, value in row.items()} for name, row in table.items()}
+
+
+def measure_samples(samples: Iterable[TextureMaps]) -> dict[str, float]:
+    """Figures of samples, each averaged over samples and the worse of base color and height.
+
+    ``wrap_ratio`` near 1: no seam; single samples scatter by a fifth, since one row is compared with many.
+    ``cell_ratio`` near 1: latent cells don't show. ``slow_share``: share of luma's variance slower than four
+    cycles a tile, which is what a tiled plane repeats visibly.
+    """
+    rows = []
+    for maps in samples:
+        luma = maps.base_color.mean(axis=-1)
+        spectrum = np.abs(np.fft.fft2(luma - luma.mean())) ** 2
+        fy, fx = (np.abs(np.fft.fftfreq(n)) * n for n in luma.shape)
+        slow = spectrum[np.hypot(fy[:, None], fx[None, :]) < 4].sum() / max(spectrum.sum(), 1e-12)
+        both = (maps.base_color, maps.height)
+        rows.append([max(map(wrap_ratio, both)), max(map(cell_ratio, both)), float(slow)])
+    means = np.mean(rows, axis=0) if rows else [float("nan")] * 3
+    return dict(zip(("wrap_ratio", "cell_ratio", "slow_share"), map(float, means), strict=True))
