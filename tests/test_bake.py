@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from small_worlds import island, maps, plane, surfaces
+
 from worldgen.bake import bake_chunks, normal_map, sky_visibility
 from worldgen.heightmap import Heightmap
 from worldgen.lod import chunk_windows

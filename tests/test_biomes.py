@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from small_worlds import island, maps, plane
+
 from worldgen.biomes import ramp, slope_degrees
 from worldgen.config import ClimateConfig
 

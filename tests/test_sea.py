@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
 from small_worlds import island, maps, plane
+
 from worldgen.sea import sea_node
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
 from small_worlds import island, maps, plane
+
 from worldgen.config import ClimateConfig
 from worldgen.heightmap import Heightmap
 from worldgen.surfaces import Splat, splat

@@ -8,7 +8,7 @@ import pytest
 from worldgen.config import WorldConfig, preset_names
 from worldgen.grid import Grid
 from worldgen.relief import macro_relief
-from worldgen.terrain import dunes, make_terrain, terraces
+from worldgen.terrain import dunes, make_terrain, terraces, with_sea_bed
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -46,6 +46,16 @@ def test_an_elevation_file_keeps_its_metres(tmp_path):
         }
     )
     assert make_terrain(cut).grid.extent == (1200.0, 1200.0)
+
+
+def test_level_water_of_an_elevation_file_gets_a_bed():
+    shore = np.maximum(np.arange(60, dtype=np.float32)[None, :] - 30, 0) * 2 + np.zeros((40, 1), np.float32)
+    bed = with_sea_bed(shore, 10.0, sea_level=0.0)
+    np.testing.assert_array_equal(bed[:, 32:], shore[:, 32:])
+    assert (bed[:, :29] < 0).all()
+    assert (np.diff(bed[20, :29]) > 0).all()  # deeper away from the shore
+    meadow = shore + 20
+    np.testing.assert_array_equal(with_sea_bed(meadow, 10.0, sea_level=0.0), meadow)
 
 
 def test_macro_relief_is_a_function_of_the_seed():

@@ -95,7 +95,9 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     temperature = climate.temperature - climate.lapse_rate * np.maximum(above, 0) / 1000 + 0.9 * patches
     # Topographic wetness index (Beven & Kirkby 1979): ln(specific catchment area / tan slope), about 2 .. 14.
     wetness = np.log(hydrology.accumulation / spacing / np.maximum(np.tan(np.radians(slope)), 0.03))
-    moisture = np.clip(climate.moisture + 0.035 * (wetness - 6) + 0.16 * patches + 0.05 * speckle, 0, 1)
+    # Where little rain falls little gathers: valley floors of a desert are hardly greener than the rest.
+    gathered = 0.05 * (0.3 + climate.moisture) * (wetness - 6)
+    moisture = np.clip(climate.moisture + gathered + 0.16 * patches + 0.05 * speckle, 0, 1)
 
     # Steepness wins first, then frost, then the plant cover shares what is left.
     bare = ramp(slope + 5 * speckle, 37, 49)

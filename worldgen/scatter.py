@@ -62,9 +62,9 @@ def scatter(
         raise InputError(f"species need names of their own; found {', '.join(sorted(names))}")
     largest_first = sorted(species, key=lambda each: (-each.minimum_distance, each.name))
 
-    def alone(one: Species) -> FloatArray:
+    def alone(one: Species, suits: Float32Array) -> FloatArray:
         return poisson_disk(
-            suitability(one, ground, seed),
+            suits,
             ground.grid,
             minimum_distance=one.minimum_distance,
             density=one.density * density,
@@ -73,15 +73,31 @@ def scatter(
         )
 
     points: dict[str, FloatArray] = {}
-    # Each species is scattered without a look at the others, so threads change nothing but the time it takes.
+    # Each species is scattered without a look at the others, so threads change nothing but the time taken.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-        for one, found in zip(largest_first, threads.map(alone, largest_first), strict=True):
+        suits = list(threads.map(lambda one: suitability(one, ground, seed), largest_first))
+        if maximum is not None:
+            density *= _thinning(largest_first, suits, ground.grid.area / 10_000 * density, maximum)
+        for one, found in zip(largest_first, threads.map(alone, largest_first, suits), strict=True):
             for larger in species:
                 if larger.name in points:
                     found = keep_clear(found, points[larger.name], larger.clearance)
             points[one.name] = found
     points = {name: points[name] for name in names}
     return points if maximum is None else cap(points, maximum, seed=seed)
+
+
+def _thinning(
+    species: Sequence[Species], suits: Sequence[Float32Array], hectares: float, maximum: int
+) -> float:
+    """Return a factor for all densities, so that a huge land is not filled with millions only to be thinned.
+
+    # Each species is scattered without a look at the others, so threads change nothing but the time.
+    """
+    expected = sum(
+        one.density * hectares * float(each.mean()) for one, each in zip(species, suits, strict=True)
+    )
+    return min(1.0, 4 * maximum / max(expected, 1.0))
 
 
 def cap(points: Mapping[str, FloatArray], maximum: int, *, seed: int) -> dict[str, FloatArray]:

@@ -82,8 +82,10 @@ def splat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: in
     over("gravel", 0.75 * scree * (1 - frost))
     over("rock", ramp(slope, 36, 44) * ramp(slope, 60, 50) * (1 - 0.8 * frost))
     over("cliff", ramp(slope, 44, 54))
-    # Stream beds: gravel where much water gathers, wider with discharge.
-    channel = ramp(np.log10(np.maximum(hydrology.accumulation, 1)), 4.6, 5.6) * ramp(slope, 38, 22)
+    # Stream beds: gravel where the water of so many cells gathers. Counted in cells, since on a coarse grid
+    # every small brook would be drawn as wide as a road.
+    gathered = np.log10(np.maximum(hydrology.accumulation / spacing**2, 1))
+    channel = ramp(gathered, 3.4, 4.4) * ramp(slope, 38, 22)
     over("gravel", 0.7 * channel * (1 - frost) * (1 - biomes.weight("water")))
     total = weights.sum(axis=0)
     return Splat(SURFACES, (weights / np.maximum(total, 1e-6)).astype(np.float32))

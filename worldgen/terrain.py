@@ -10,7 +10,15 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import (
+    binary_dilation,
+    binary_opening,
+    distance_transform_edt,
+    gaussian_filter,
+    map_coordinates,
+    maximum_filter,
+    minimum_filter,
+)
 
 from worldgen.biomes import ramp, slope_degrees
 from worldgen.config import WorldConfig
@@ -23,6 +31,7 @@ from worldgen.relief import macro_relief
 from worldgen.rng import child_seed
 
 Array32 = NDArray[np.float32]
+Array64 = NDArray[np.float64]
 # So many macro cells lie between neighbouring summits: enough for a valley and its tributaries.
 _CELLS_PER_FEATURE = 48
 _MAXIMUM_LEVELS = 6
@@ -66,11 +75,11 @@ def learned(config: WorldConfig) -> Heightmap:
     coarse = Grid((cells, cells), coarse_spacing, (grid.origin[0] + offset, grid.origin[1] + offset))
     middle = slice(pad, pad + inside)
     macro = macro_relief(config.terrain, coarse, (middle, middle), child_seed(config.seed, "relief"))
-    return Heightmap(refine(macro, coarse_spacing, levels, pad, config.size, config.seed), grid)
+    return Heightmap(refine(macro, coarse_spacing, levels, pad, grid.shape, config.seed), grid)
 
 
 def refine(
-    macro: NDArray[np.floating], spacing: float, levels: int, pad: int, size: int, seed: int
+    macro: NDArray[np.floating], spacing: float, levels: int, pad: int, shape: tuple[int, int], seed: int
 ) -> Array32:
     """Refine a coarse map ×2 ``levels`` times with the terrain net; ``pad`` coarse cells frame the world."""
     from worldgen.models.terrain_gan import amplify
@@ -82,8 +91,8 @@ def refine(
         seed=child_seed(seed, "terrain"),
         row=0,
         column=0,
-        height=size,
-        width=size,
+        height=shape[0],
+        width=shape[1],
         origin=(-pad, -pad),
     )
 
@@ -114,22 +123,72 @@ def from_file(config: WorldConfig) -> Heightmap:
     if terrain.dem_fit:
         spacing = min(source.grid.extent) / (config.size - 1)
     grid = _grid(config, spacing)
-    ratio = source.grid.spacing / spacing
-    elevation = source.elevation
-    if ratio < 0.75:
-        # Low-pass first: sampling a finer file plainly would fold its detail into false relief.
-        elevation = gaussian_filter(elevation, 0.5 / ratio, mode="nearest")
     rows, columns = source.grid.to_cells(grid.x, grid.z)
+    nodata = _sampled(source.nodata.astype(np.float32), rows, columns, order=1) > 0.5
+    levels = round(float(np.log2(source.grid.spacing / spacing)))
+    elevation = source.elevation
+    if levels < 0:
+        # Low-pass first: sampling a finer file plainly would fold its detail into false relief.
+        elevation = gaussian_filter(elevation, 0.5 * spacing / source.grid.spacing, mode="nearest")
+    elif levels > 0:
+        elevation, rows, columns = _refined_window(
+            elevation, source.grid.spacing, rows, columns, min(levels, _MAXIMUM_LEVELS), config.seed
+        )
+    land = _sampled(elevation, rows, columns, order=3)
+    if config.sea_level is not None:
+        land = with_sea_bed(land, spacing, config.sea_level)
+    return Heightmap(land, grid, nodata)
+
+
+def with_sea_bed(elevation: Array32, spacing: float, sea_level: float) -> Array32:
+    """Return (H, W) metres with a bed under the sea, of which elevation models only know the surface.
+
+    Level ground at the sea's height (within 0.5 m, and at least 9 cells wide, so that a low meadow is none)
+    falls away from the shore by 4 % down to 60 m.
+    """
+    level = np.abs(elevation - sea_level) < 0.5
+    level &= maximum_filter(elevation, 3) - minimum_filter(elevation, 3) < 0.05
+    sea = binary_dilation(binary_opening(level, np.ones((9, 9), bool)), iterations=2)
+    sea &= elevation < sea_level + 0.5
+    if not sea.any():
+        return elevation
+    depth = np.minimum(0.04 * spacing * distance_transform_edt(sea), 60.0)
+    return np.where(sea, sea_level - depth, elevation).astype(np.float32)
+
+
+def _sampled(field: Array32, rows: Array64, columns: Array64, *, order: int) -> Array32:
+    """Return field at all (row, column) pairs, (rows, columns) float32, clamped to its edge."""
     points = np.meshgrid(rows, columns, indexing="ij")
-    smooth = map_coordinates(elevation, points, order=3, mode="nearest").astype(np.float32)
-    nodata = map_coordinates(source.nodata.astype(np.float32), points, order=1, mode="nearest") > 0.5
-    return Heightmap(smooth, grid, nodata)
+    return np.asarray(map_coordinates(field, points, order=order, mode="nearest"), np.float32)
+
+
+def _refined_window(
+    elevation: Array32, spacing: float, rows: Array64, columns: Array64, levels: int, seed: int
+) -> tuple[Array32, Array64, Array64]:
+    """Refine the part of a map that the given (fractional) rows and columns span.
+
+    Returns
+    -------
+    The refined part, and the rows and columns in it.
+    """
+    from worldgen.models.terrain_gan import margin
+
+    pad = margin(levels) + 2
+    first = max(int(rows[0]) - 2, 0), max(int(columns[0]) - 2, 0)
+    last = min(int(rows[-1]) + 3, elevation.shape[0] - 1), min(int(columns[-1]) + 3, elevation.shape[1] - 1)
+    part = elevation[first[0] : last[0] + 1, first[1] : last[1] + 1]
+    # Mirrored land lies beyond the part's edge; what it does to the detail dies out within the frame.
+    framed = np.pad(part, pad, mode="symmetric")
+    scale = 2**levels
+    fine = refine(framed, spacing, levels, pad, (part.shape[0] * scale, part.shape[1] * scale), seed)
+    # A cell's value stands at the centre of its scale x scale children.
+    return fine, (rows - first[0] + 0.5) * scale - 0.5, (columns - first[1] + 0.5) * scale - 0.5
 
 
 def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     """Let water cut gullies and let slopes that are too steep slide; then lay mesa steps and dunes.
 
-    A file's land was eroded by nature: it only gets what its invented finer detail needs, so nothing here.
+    A file's land was eroded by nature: it stays as it is.
     """
     if config.terrain.source == "dem":
         return heightmap
