@@ -98,9 +98,11 @@ def build(
         }
         typer.echo(json.dumps(result))
     elif not quiet:
-        for path in written:
+        for path in paths:
             typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
-        typer.echo(f"{sum(len(placement) for placement in world.placements)} objects, {seconds} s")
+        objects = sum(len(placement) for placement in world.placements)
+        low, high = world.heightmap.minimum, world.heightmap.maximum
+        typer.echo(f"{len(written)} files; {low:.0f} to {high:.0f} m, {objects} objects, {seconds} s")
 
 
 @app.command()
