@@ -1,7 +1,7 @@
 """Your own elevation: any GeoTIFF, SRTM .hgt, 16-bit PNG or .npy becomes a world in its own metres.
 
-Run it with a file of yours, ``python examples/02_your_own_dem.py valley.tif``, or without one: then it makes a
-small valley first.
+Run it with a file of yours, ``python examples/02_your_own_dem.py valley.tif``, or without one: then it makes
+a small valley first.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Your own objects: a .glb or .obj of yours is scattered beside the package's trees and rocks.
 
-Run it with a model of yours, ``python examples/03_your_own_objects.py hut.glb``, or without one: then it makes
-a simple hut first.
+Run it with a model of yours, ``python examples/03_your_own_objects.py hut.glb``, or without one: then it
+makes a simple hut first.
 """
 
 import sys
