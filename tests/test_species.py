@@ -58,6 +58,13 @@ def test_suitability_obeys_the_limits() -> None:
     assert dry.shore_distance.min() == np.float32(1e9)
 
 
+def test_a_palm_on_a_cold_beach_is_no_palm() -> None:
+    _, ground = land()  # 12 °C at the sea
+    shore = {"biomes": {"beach": 1.0}, "clumping": 0}
+    assert suitability(Species("tern", **shore), ground, 1).max() > 0.5
+    assert suitability(Species("palm", temperature=(16, 100), **shore), ground, 1).max() == 0
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("slope", (30, 10)), ("density", -1.0), ("clumping", 1.5), ("scale", (0.0, 1.0))]
 )

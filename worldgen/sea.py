@@ -49,10 +49,7 @@ def _surface(heightmap: Heightmap, sea: NDArray[np.bool_], material: PBRMaterial
     u, v = (x - grid.origin[0]) / width, (z - grid.origin[1]) / depth
     # A quad is kept where any of its cells, border included, lies under water.
     wet = np.array(
-        [
-            [sea[r0 : r1 + 1, c0 : c1 + 1].any() for c0, c1 in pairwise(columns)]
-            for r0, r1 in pairwise(rows)
-        ]
+        [[sea[r0 : r1 + 1, c0 : c1 + 1].any() for c0, c1 in pairwise(columns)] for r0, r1 in pairwise(rows)]
     )
     i, j = np.nonzero(wet)
     corner = i * len(columns) + j

@@ -37,6 +37,7 @@ class Species:
     biomes : factor in [0, 1] per biome, absent ones are 0; empty for all biomes alike.
     slope : (lowest, highest) degrees.
     altitude : (lowest, highest) metres above the sea.
+    temperature : (coldest, warmest) yearly mean, °C.
     wetness : (lowest, highest) topographic wetness in [0, 1].
     shore : (nearest, farthest) metres from water.
     scale : (smallest, largest) uniform scale.
@@ -53,6 +54,7 @@ class Species:
     biomes: Mapping[str, float] = field(default_factory=dict)
     slope: tuple[float, float] = (0.0, 35.0)
     altitude: tuple[float, float] = (-1e5, 1e5)
+    temperature: tuple[float, float] = (-100.0, 100.0)
     wetness: tuple[float, float] = (0.0, 1.0)
     shore: tuple[float, float] = (2.0, 1e6)
     scale: tuple[float, float] = (0.8, 1.25)
@@ -66,7 +68,7 @@ class Species:
                 f"species '{self.name}' needs density >= 0, minimum_distance > 0 and clearance >= 0; found "
                 f"{self.density}, {self.minimum_distance}, {self.clearance}"
             )
-        for name in ("slope", "altitude", "wetness", "shore", "scale"):
+        for name in ("slope", "altitude", "temperature", "wetness", "shore", "scale"):
             low, high = getattr(self, name)
             if not low <= high:
                 raise InputError(f"species '{self.name}' has {name} ({low}, {high}); the first must be lower")
@@ -86,6 +88,7 @@ class Habitat:
     grid : the map's grid; all arrays have its shape (H, W).
     slope : float32, degrees.
     altitude : float32, metres above the sea.
+    temperature : float32, yearly mean, °C.
     wetness : float32 in [0, 1].
     water : bool, sea and lakes.
     shore_distance : float32, metres to the nearest cell of water; 0 in it, 1e9 where there is none at all.
@@ -95,6 +98,7 @@ class Habitat:
     grid: Grid
     slope: Field
     altitude: Field
+    temperature: Field
     wetness: Field
     water: NDArray[np.bool_]
     shore_distance: Field
@@ -116,6 +120,7 @@ def habitat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap) -> Hab
         grid=heightmap.grid,
         slope=biomes.slope,
         altitude=heightmap.elevation - np.float32(sea_level),
+        temperature=biomes.temperature,
         wetness=hydrology.wetness,
         water=water,
         shore_distance=shore_distance,
@@ -158,6 +163,7 @@ def suitability(species: Species, ground: Habitat, seed: int) -> Field:
     highest_wetness = species.wetness[1] if species.wetness[1] < 1 else 2.0
     suits *= within(ground.slope, lowest_slope, species.slope[1], 8.0)
     suits *= within(ground.altitude, *species.altitude, 30.0)
+    suits *= within(ground.temperature, *species.temperature, 2.0)
     suits *= within(ground.wetness, lowest_wetness, highest_wetness, 0.1)
     suits *= within(ground.shore_distance, *species.shore, 4.0)
     suits[ground.water] = 0

@@ -165,14 +165,18 @@ class World:
             weights=[describe_weights(file) for file in sorted(WEIGHTS.glob("*.safetensors"))],
         )
 
-    def preview(self, **options: Any) -> None:
-        """Open a window on the world (PyVista)."""
+    def preview(self, *, view: str = "hero", **options: Any) -> None:
+        """Open a window on the world; arguments as of `worldgen.preview.show`."""
         from worldgen.preview import show
 
-        show(self.scene(), **options)
+        show(self._shown(view), view=view, **options)
 
-    def screenshot(self, path: Path | str, **options: Any) -> Path:
-        """Draw a picture of the world without a display; see `worldgen.preview.screenshot`."""
+    def screenshot(self, path: Path | str, *, view: str = "hero", **options: Any) -> Path:
+        """Draw a picture of the world without a display; arguments as of `worldgen.preview.screenshot`."""
         from worldgen.preview import screenshot
 
-        return screenshot(self.scene(), Path(path), **options)
+        return screenshot(self._shown(view), Path(path), view=view, **options)
+
+    def _shown(self, view: str) -> Scene:
+        # Only from the ground does the finest level of the objects show.
+        return self.scene(object_level=0 if view == "ground" else None)
