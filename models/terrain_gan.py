@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
-from worldgen.models.layers import hashed_noise
+from worldgen.models.layers import DOWN_HALO, downsample, hashed_noise
 
 if TYPE_CHECKING:
     from worldgen.models.terrain_net import Amplifier
@@ -55,6 +55,38 @@ def margin(levels: int) -> int:
     for _ in range(levels):
         cells = HALO + (cells + 1) // 2
     return cells
+
+
+def coarsen(
+    elevation: NDArray[np.float32], origin: tuple[int, int] = (0, 0)
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """Halve the resolution of a map with the filter that `amplify` inverts.
+
+    A macro relief that is smooth at its own spacing stays smooth: the net adds what lies below the coarse cells.
+    Coarsen such a map until its cells are about as wide as its narrowest valleys, then refine it once more often.
+
+    Parameters
+    ----------
+    elevation : (H, W) metres.
+    origin : world coordinates of ``elevation[0, 0]``.
+
+    Returns
+    -------
+    coarse map of float32 metres without the two cells at each side that the filter needs, and the world
+    coordinates of its first cell on the coarse grid.
+    """
+    import torch
+
+    # Start at an even coordinate and end before one, so that each coarse cell has both its children.
+    top, left = (coordinate % 2 for coordinate in origin)
+    height, width = ((size - skip) // 2 * 2 for size, skip in zip(elevation.shape, (top, left), strict=True))
+    if min(height, width) < 10:
+        raise InputError(f"a map to coarsen must be at least 11 cells wide, not {elevation.shape}")
+    even = np.ascontiguousarray(elevation[top : top + height, left : left + width], dtype=np.float32)
+    with torch.inference_mode():
+        coarse = downsample(torch.from_numpy(even)[None, None])[0, 0].numpy()
+    first_row, first_column = ((origin[0] + top) // 2 + DOWN_HALO, (origin[1] + left) // 2 + DOWN_HALO)
+    return np.asarray(coarse, dtype=np.float32), (first_row, first_column)
 
 
 def amplify(

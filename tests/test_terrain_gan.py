@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from worldgen.errors import InputError
 from worldgen.models import terrain_gan
 from worldgen.models.layers import DOWN, UP, crop, downsample, hashed_noise, smooth, upsample
-from worldgen.models.terrain_gan import WEIGHT_FILE, amplify, load_amplifier, margin
+from worldgen.models.terrain_gan import WEIGHT_FILE, amplify, coarsen, load_amplifier, margin
 from worldgen.models.terrain_net import HALO, NOISE, Amplifier, Discriminator, judged_view
 
 
@@ -133,6 +133,23 @@ def test_seed_changes_detail_but_not_the_coarse_map(net: Amplifier, coarse: NDAr
     halved = [downsample(torch.from_numpy(part)[None, None])[0, 0].numpy() for part in (first, second)]
     np.testing.assert_allclose(halved[0], coarse[42:70, 42:68], atol=2e-3)
     np.testing.assert_allclose(halved[0], halved[1], atol=4e-3)
+
+
+@pytest.mark.parametrize("origin", [(0, 0), (-7, 5), (12, -3)])
+def test_coarsening_undoes_amplifying(
+    net: Amplifier, coarse: NDArray[np.float32], origin: tuple[int, int]
+) -> None:
+    window = {"row": 80 + origin[0], "column": 80 + origin[1], "height": 41, "width": 40}
+    fine = amplify(coarse, 120.0, levels=1, seed=1, net=net, **window)
+    again, (row, column) = coarsen(fine, (window["row"], window["column"]))
+    np.testing.assert_allclose(
+        again, coarse[row : row + again.shape[0], column : column + again.shape[1]], atol=2e-3
+    )
+
+
+def test_coarsening_needs_some_cells() -> None:
+    with pytest.raises(InputError, match="at least 11 cells"):
+        coarsen(np.zeros((8, 20), np.float32))
 
 
 def test_no_levels_cut_the_coarse_map(coarse: NDArray[np.float32]) -> None:
