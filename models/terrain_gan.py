@@ -62,8 +62,8 @@ def coarsen(
 ) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """Halve the resolution of a map with the filter that `amplify` inverts.
 
-    A macro relief that is smooth at its own spacing stays smooth: the net adds what lies below the coarse cells.
-    Coarsen such a map until its cells are about as wide as its narrowest valleys, then refine it once more often.
+    A macro relief that is smooth at its own spacing stays smooth: the net adds only what lies below its
+    cells. Coarsen such a map until its cells are as wide as its narrowest valleys, then refine it more often.
 
     Parameters
     ----------
