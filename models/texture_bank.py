@@ -162,22 +162,23 @@ def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius:
     Channels should be scaled by how much they matter and sorted, strongest first.
     """
     _, rows, columns = source.shape
-    r0, c0 = int(rng.integers(rows)), int(rng.integers(columns))
-    canvas = source[
-        :, (np.arange(cells) + r0)[:, None] % rows, (np.arange(cells) + c0)[None, :] % columns
-    ].copy()
-    radius = min(radius, cells / 3, rows / 2.4)
+    canvas = source[:, np.arange(cells)[:, None] % rows, np.arange(cells)[None, :] % columns].copy()
+    radius = min(radius, cells / 3, rows / 2.4, columns / 2.4)
     avoid = landmarks(source, radius)
+    # Sources wrap less well than they say (a ridge one texel wide in snow): no patch is taken across their
+    # wrap, and grafts close enough to meet cover it, which also makes wrap a canvas of another size.
+    margin = int(np.ceil(1.1 * radius)) + 1
+    avoid[:margin], avoid[-margin:] = np.inf, np.inf
+    avoid[:, :margin], avoid[:, -margin:] = np.inf, np.inf
     across = max(2, round(cells / (1.45 * radius)))
-    grid = [(i * cells / across, j * cells / across) for i in range(across) for j in range(across)]
-    places = [grid[i] for i in rng.permutation(len(grid))]
-    if cells % rows or cells % columns:
-        # The canvas doesn't wrap yet: grafts along row 0 and column 0 come last and are close enough to meet.
-        along = np.arange(0, cells, cells / np.ceil(cells / (0.9 * radius)))
-        places = [place for place in places if min(place) > 0]
-        places += [(0.0, float(x)) for x in along] + [(float(x), 0.0) for x in along]
-    for row, column in places:
-        jitter = rng.uniform(-0.15, 0.15, size=2) * radius * (min(row, column) > 0)
-        centre = (round(row + jitter[0]) % cells, round(column + jitter[1]) % cells)
-        graft(canvas, source, avoid, centre, radius, rng, novelty=0.6 * radius)
-    return canvas
+    grid = [
+        ((i + 0.5) * cells / across, (j + 0.5) * cells / across) for i in range(across) for j in range(across)
+    ]
+    places = [grid[i] + rng.uniform(-0.2, 0.2, size=2) * radius for i in rng.permutation(len(grid))]
+    along = np.arange(0, cells, cells / np.ceil(cells / (1.1 * radius)))
+    places += [np.array([line, x]) for line in range(0, cells, rows) for x in along]
+    places += [np.array([x, line]) for line in range(0, cells, columns) for x in along]
+    for row, column in np.rint(places).astype(int) % cells:
+        graft(canvas, source, avoid, (int(row), int(column)), radius, rng, novelty=0.6 * radius)
+    shift = rng.integers(cells, size=2)
+    return np.roll(canvas, (int(shift[0]), int(shift[1])), axis=(1, 2))

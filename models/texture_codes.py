@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 
 LEADING = 4  # channels with eight bits
 LEVELS = 15  # four-bit codes are 0 to 15
-BEND = 2.0  # their steps grow cosh(BEND) = 3.8 times from the middle to the ends
+BEND = 1.5  # their steps grow cosh(BEND) = 2.4 times from the middle to the ends
 
 
 def packed_channels(channels: int) -> int:
@@ -24,8 +24,13 @@ def packed_channels(channels: int) -> int:
 
 def pack(latent: Array) -> tuple[NDArray[np.uint8], Array]:
     """Codes (packed_channels(C), h, w) and scales (C,) of a latent (C, h, w)."""
-    scale = np.maximum(np.abs(latent).max(axis=(1, 2)), 1e-6).astype(np.float32)
-    unit = latent / scale[:, None, None]  # -1 to 1
+    size = np.abs(latent).reshape(len(latent), -1)
+    scale = np.where(
+        np.arange(len(latent)) < LEADING, size.max(axis=1), 1.1 * np.quantile(size, 0.999, axis=1)
+    )
+    scale = np.maximum(scale, 1e-6).astype(np.float32)
+    # One value in a thousand is cut: ranged by the greatest, strong edges showed the cells' lattice.
+    unit = np.clip(latent / scale[:, None, None], -1, 1)
     leading = np.rint((unit[:LEADING] + 1) * 127.5).astype(np.uint8)
     bent = np.arcsinh(unit[LEADING:] * np.sinh(BEND)) / BEND
     nibbles = np.rint((bent + 1) * (LEVELS / 2)).astype(np.uint8)

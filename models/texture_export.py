@@ -92,7 +92,7 @@ def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextur
             if "snow" in classes:
                 # The sources hold the blue of the sky they were lit by; a renderer adds its own.
                 color = model.statistics[row, :3]
-                model.statistics[row, :3] = 0.3 * color + 0.7 * color.mean()
+                model.statistics[row, :3] = 0.2 * color + 0.8 * color.mean()
             entries.append({"name": material.name, "kind": material.kind, "classes": classes})
     return model, entries
 

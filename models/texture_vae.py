@@ -26,7 +26,7 @@ from worldgen.errors import InputError, WeightsError, nearest
 from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
 from worldgen.models.texture_bank import resynthesise
 from worldgen.models.texture_codes import unpack
-from worldgen.models.texture_data import Array, denormalise, normalise
+from worldgen.models.texture_data import Array, damp_slow, denormalise, normalise
 
 if TYPE_CHECKING:
     from worldgen.models.texture_net import BankedTextureNet
@@ -202,6 +202,8 @@ def sample_texture(
     latent = resynthesise(source * weight, size // CELL, rng) / weight
     statistics = _vary_statistics(model.statistics.numpy(), index, members, rng)
     maps = _decode(net, latent, model.styles[index].numpy(), net.exemplars[index].kind, rng)
+    for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
+        maps[channel] = damp_slow(maps[channel], cycles=4, keep=0.5)
     return _finish(maps, statistics)
 
 
@@ -231,7 +233,7 @@ def _decode(net: TextureVAE, latent: Array, style: Array, kind: str, rng: np.ran
         maps = net.model.net.decode(
             torch.from_numpy(latent)[None], torch.from_numpy(style)[None], torch.tensor([index]), noise
         )
-    out: Array = maps[0].numpy()
+    out: Array = maps[0].numpy().copy()
     return out
 
 

@@ -106,7 +106,7 @@ SPECIES: tuple[Species, ...] = (
         clearance=0.8,
         biomes={"desert": 0.8, "shrubland": 1.0},
         slope=(0, 22),
-        temperature=(13, 100),
+        temperature=(18, 100),
         clumping=0.7,
         clump_size=160,
     ),

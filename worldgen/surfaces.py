@@ -87,5 +87,8 @@ def splat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: in
     gathered = np.log10(np.maximum(hydrology.accumulation / spacing**2, 1))
     channel = ramp(gathered, 3.4, 4.4) * ramp(slope, 38, 22)
     over("gravel", 0.7 * channel * (1 - frost) * (1 - biomes.weight("water")))
+    # A border that is sharper than the grid shows the grid, as a row of teeth along every rim.
+    for weight in weights:
+        weight[:] = gaussian_filter(weight, 0.9, mode="nearest")
     total = weights.sum(axis=0)
     return Splat(SURFACES, (weights / np.maximum(total, 1e-6)).astype(np.float32))

@@ -239,7 +239,8 @@ def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array3
     stepped = whole + np.interp(
         part, (0, 0.32, 0.60, 0.64, 0.76, 0.82, 1), (0, 0.09, 0.38, 0.44, 0.92, 0.96, 1)
     )
-    return ((stepped - 0.16 * sway) * thickness).astype(np.float32)
+    # A rim that is sharper than the grid shows as a row of teeth.
+    return np.asarray(gaussian_filter((stepped - 0.16 * sway) * thickness, 0.8, mode="nearest"), np.float32)
 
 
 def dunes(elevation: Array32, grid: Grid, height: float, seed: int) -> Array32:
