@@ -1,14 +1,13 @@
 """Make a new tileable latent out of an exemplar's: grafting of patches along least-cost closed seams.
 
-Draws from a small VAE's prior are blobs: real materials live on thin sets that a unit normal doesn't know. So
-a sample starts from the latent of a real, seamless material. Patches from elsewhere on the same torus are
-grafted over it until nothing stands where it stood; each patch is chosen because its rim fits what is there
-(image quilting, Efros & Freeman 2001; patches fitted by FFT, Kwatra et al. 2003), and is cut along the closed
-path where the two differ least. All indices wrap, so the result tiles as its source does, and the decoder,
-which has seen such grafts in training, draws the seam.
+Draws from a unit normal decode to structureless grain: real materials live on thin sets that the prior does
+not know. So a sample starts from the latent of a real, seamless material. Patches from elsewhere on the same
+torus are grafted over it until nothing stands where it stood; each patch is chosen because its rim fits what
+is there (image quilting, Efros & Freeman 2001; patches fitted by FFT, Kwatra et al. 2003), and is cut along
+the closed path where the two differ least. All indices wrap, so the result tiles, and the decoder, which has
+seen such grafts in training, draws the seam.
 
-Blending everywhere (Heitz & Neyret 2018) was tried first in thought and left: it ghosts cracks, stones and
-strata.
+Blending everywhere (Heitz & Neyret 2018) suits noise-like materials only: cracks, stones and strata ghost.
 """
 
 from __future__ import annotations
@@ -16,10 +15,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.models.texture_codes import LEADING
+
 Array = NDArray[np.float32]
 
 LANDMARK_WEIGHT = 0.6  # 0: clusters of pale pebbles and crests in a row; 1: a cliff without features
-FITTED = 6  # leading channels, the strongest, that patches are fitted by: all 16 fit no better, slower
+FITTED = 6  # leading channels, the strongest, that patches are fitted by; each costs a transform
+BORDER = 9  # cells over which the slow part of two patches is blended, about half its width
 ANGLES = 128  # samples of a seam's closed path
 
 
@@ -108,6 +110,26 @@ def _around(source: Array, row: int, column: int) -> Array:
     return np.asarray(np.hypot(gap_r, gap_c), np.float32)
 
 
+def blend(under: Array, over: Array, mask: Array) -> Array:
+    """`over` where `mask` (h, w) is 1, in two bands (Burt & Adelson 1983) for the leading channels.
+
+    Their slow part, of cells' mean height above all, changes over a wide border: cut as sharply as the
+    rest, it left ridges and ditches along the seams in snow and sand.
+    """
+    from scipy.ndimage import uniform_filter
+
+    def smooth(plane: Array) -> Array:
+        once = uniform_filter(plane, BORDER, mode="wrap")
+        return np.asarray(uniform_filter(once, BORDER, mode="wrap"), np.float32)
+
+    difference = over - under
+    out = under + mask * difference
+    wide = smooth(mask) - mask
+    for channel in range(min(LEADING, len(out))):
+        out[channel] += wide * smooth(difference[channel])
+    return np.asarray(out, np.float32)
+
+
 def slice_middle(length: int, least: int) -> NDArray[np.int64]:
     """Indices of the middle `least` of `length` cells (all of them where `least` is more)."""
     taken = min(length, least)
@@ -152,7 +174,7 @@ def graft(
     mask = closed_path(error, (0.6 * radius, 1.1 * radius))
     # A window larger than the canvas sees some cells twice: only its middle is written.
     inside = np.ix_(*(slice_middle(n, m) for n, m in zip((rows, columns), canvas.shape[1:], strict=True)))
-    mixed = (window + mask * (patch - window))[:, inside[0], inside[1]]
+    mixed = blend(window, patch, mask)[:, inside[0], inside[1]]
     canvas[:, canvas_rows[inside[0]], canvas_columns[inside[1]]] = mixed
 
 

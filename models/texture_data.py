@@ -14,7 +14,7 @@ A material is one folder of maps with the usual names (``albedo``/``basecolor``/
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -266,31 +266,14 @@ HELD_OUT = frozenset(
         "cgbookcase_Bark_06",
     }
 )
-# Made by people, not ground: left out, so that a small net spends itself on nature.
-NOT_NATURAL = frozenset(
-    {
-        "brick",
-        "concrete",
-        "facade",
-        "metal",
-        "paving",
-        "plaster",
-        "roof",
-        "stone",
-        "stone_wall",
-        "tiles",
-        "vegetation",
-        "wood",
-    }
-)
 
 
-def load_materials(data: Path) -> tuple[list[Material], list[Material]]:
-    """Training and held-out materials of a data folder."""
+def load_materials(data: Path, *, leave_out: Iterable[str] = ()) -> tuple[list[Material], list[Material]]:
+    """Training and held-out materials of a data folder, without the classes of `leave_out`."""
     training: list[Material] = []
     held_out: list[Material] = []
     for folder, kind, seamless in list_materials(data):
-        if kind not in NOT_NATURAL:
+        if kind not in set(leave_out):
             material = read_material(folder, kind=kind, seamless=seamless)
             (held_out if folder.name in HELD_OUT else training).append(material)
     return training, held_out

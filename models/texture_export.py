@@ -30,16 +30,16 @@ SAMPLED: dict[str, str] = {
     "soil": ("cc0textures_Ground08 polyhaven_edgecraft_sand_desert ambientcg_Ground062S"),
     "mud": "polyhaven_mud_cracked_dry_riverbed_002 polyhaven_edgecraft_sand_desert",
     "forest_floor": (
-        "cc0textures_hterrain_leaves polyhaven_forest_leaves_02 ambientcg_Ground048 ambientcg_Ground082S"
+        "polyhaven_forest_leaves_02 ambientcg_Ground048 ambientcg_Ground082S ambientcg_Ground072"
     ),
     "grass": "ambientcg_Grass001 ambientcg_Grass004 ambientcg_Ground037",
     "moss": "ambientcg_Moss004 polyhaven_edgecraft_grass_green ambientcg_Ground047",
-    "sand": ("cc0textures_hterrain_sand ambientcg_Ground079S ambientcg_Ground080 ambientcg_Ground098"),
+    "sand": "cc0textures_hterrain_sand ambientcg_Ground079S ambientcg_Ground080 ambientcg_Ground098",
     "snow": "ambientcg_Snow006 sharetextures_snow_ground_3 stuntrally_snow1",
     "ice": "ambientcg_Ice002 ambientcg_Ice003",
     "lunar": "polyhaven_moon_01",
     "burned": "polyhaven_burned_ground_01",
-    "bark": ("cgbookcase_Bark_02 cgbookcase_Bark_03 ambientcg_Bark002"),
+    "bark": "cgbookcase_Bark_02 cgbookcase_Bark_03 ambientcg_Bark002",
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from worldgen.errors import ConfigError, InputError
 from worldgen.models import texture_losses as losses
-from worldgen.models.texture_data import CHANNELS, Array, Material, linear_code, load_materials
+from worldgen.models.texture_batches import draw_batch, graft_mask, noise_maps
+from worldgen.models.texture_data import CHANNELS, Material, linear_code, load_materials
 from worldgen.models.texture_net import CELL, PatchCritic, TextureNet, TextureNetConfig
 
 Progress = Callable[[float, dict[str, float]], None]
@@ -40,6 +41,7 @@ class TextureTrainConfig:
 
     data: Path
     output: Path
+    leave_out: tuple[str, ...] = ()
     seed: int = 0
     steps: int | None = None
     minutes: float | None = None
@@ -60,55 +62,6 @@ class TextureTrainConfig:
             raise ConfigError("give either steps or minutes for a training run")
         if self.crop % CELL or self.crop < 64:
             raise ConfigError(f"crop must be a multiple of {CELL} and at least 64, found {self.crop}")
-
-
-def draw_batch(
-    materials: Sequence[Material], kinds: Sequence[int], config: TextureTrainConfig, step: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Crops (2·pairs, 6, crop, crop), presence (2·pairs, 6, 1, 1) and class indices of one step.
-
-    Classes are drawn by the root of their number of materials, so that one with two sets is neither lost nor
-    learned by heart. Crops 2k and 2k+1 are from one material with one augmentation.
-    """
-    rng = np.random.default_rng([config.seed, step])
-    counts = np.bincount(kinds)[list(kinds)]
-    odds = 1 / np.sqrt(counts)
-    maps, present, labels = [], [], []
-    for index in rng.choice(len(materials), size=config.pairs, p=odds / odds.sum()):
-        material = materials[index]
-        scale = rng.choice([1.0, 1.0, 1.0, 1.5, 2.0])
-        side = round(config.crop * float(scale))
-        side = min(side, material.maps.shape[1])
-        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-        gain = np.exp(rng.normal(0, 0.1, size=(CHANNELS, 1, 1))).astype(np.float32)
-        for _ in range(2):
-            crop = _crop(material, side, rng)
-            crop = np.rot90(crop, turn, axes=(1, 2))
-            crop = crop[:, :, ::-1] if flip else crop
-            tensor = torch.from_numpy(np.ascontiguousarray(crop * gain))[None]
-            if side != config.crop:
-                tensor = F.interpolate(tensor, size=(config.crop, config.crop), mode="area")
-            maps.append(tensor)
-            present.append(material.present)
-            labels.append(kinds[index])
-    mask = torch.from_numpy(np.stack(present)).float()[:, :, None, None]
-    return torch.cat(maps).contiguous(memory_format=torch.channels_last), mask, torch.tensor(labels)
-
-
-def _crop(material: Material, side: int, rng: np.random.Generator) -> Array:
-    """A (6, side, side) window; anywhere on a seamless material, inside the borders of another."""
-    size = material.maps.shape[1]
-    if material.seamless:
-        rows, columns = (np.arange(side) + rng.integers(size) for _ in range(2))
-    else:
-        rows, columns = (np.arange(side) + rng.integers(size - side + 1) for _ in range(2))
-    window = material.maps[:, rows[:, None] % size, columns[None, :] % size]
-    return window.astype(np.float32)
-
-
-def noise_maps(batch: int, side: int, generator: torch.Generator) -> list[Tensor]:
-    """Noise for a decoder: standard normal (B, 1, s·side, s·side), s = 1, 2, 4."""
-    return [torch.randn(batch, 1, side * s, side * s, generator=generator) for s in (1, 2, 4)]
 
 
 class Trainer:
@@ -145,7 +98,9 @@ class Trainer:
     def train_step(self) -> dict[str, float]:
         """One update of the net, and of the critic once it works; returns the terms of the loss."""
         config, done = self.config, self.share_done()
-        maps, present, kind = draw_batch(self.materials, self.kinds, config, self.step)
+        maps, present, kind = draw_batch(
+            self.materials, self.kinds, seed=config.seed, step=self.step, pairs=config.pairs, crop=config.crop
+        )
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         warm = min(1.0, (self.step + 1) / 200)
         rate = config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
@@ -294,21 +249,6 @@ class Trainer:
             getattr(self, part).load_state_dict(state_dict)
 
 
-def graft_mask(side: int, rng: np.random.Generator) -> Tensor:
-    """(1, 1, side, side): 1 inside a random disc or half-plane, 0 outside, with a soft border."""
-    row, column = np.mgrid[:side, :side]
-    if rng.random() < 0.5:
-        angle = rng.uniform(0, 2 * np.pi)
-        distance = (
-            (row - side / 2) * np.sin(angle) + (column - side / 2) * np.cos(angle) + rng.normal(0, side / 8)
-        )
-    else:
-        centre = rng.uniform(side * 0.25, side * 0.75, size=2)
-        distance = np.hypot(row - centre[0], column - centre[1]) - rng.uniform(0.2, 0.45) * side
-    softness = rng.uniform(0.1, 3)
-    return torch.from_numpy(1 / (1 + np.exp(-2 * distance / softness))).float()[None, None]
-
-
 def train(config: TextureTrainConfig, progress: Progress | None = None) -> dict[str, Any]:
     """Run a training from start (or where it was stopped) to end and write weights with their latent bank.
 
@@ -324,12 +264,28 @@ def train(config: TextureTrainConfig, progress: Progress | None = None) -> dict[
     ------
     InputError : no material in `data`, or nothing to resume.
     """
+    from worldgen.models.texture_export import export_weights
+
+    before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
-    training, held_out = load_materials(config.data)
-    trainer = Trainer(config, training)
-    folder = config.output.with_name(config.output.stem + "_run")
-    if config.resume:
-        trainer.restore(folder)
+    try:
+        training, held_out = load_materials(config.data, leave_out=config.leave_out)
+        trainer = Trainer(config, training)
+        folder = config.output.with_name(config.output.stem + "_run")
+        if config.resume:
+            trainer.restore(folder)
+        _run(trainer, folder, progress)
+        record = {
+            key: str(value) if isinstance(value, Path) else value for key, value in asdict(config).items()
+        }
+        record["steps_done"] = trainer.step
+        return export_weights(trainer.average, training, held_out, config.output, record)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _run(trainer: Trainer, folder: Path, progress: Progress | None) -> None:
+    """Train to the end; append curves to ``curves.jsonl`` and save the state every few minutes."""
     folder.mkdir(parents=True, exist_ok=True)
     last_save = last_call = begun = time.monotonic()
     before = trainer.seconds
@@ -350,12 +306,7 @@ def train(config: TextureTrainConfig, progress: Progress | None = None) -> dict[
             if progress is not None and now - last_call > 0.5:
                 progress(trainer.share_done(), terms)
                 last_call = now
-            if now - last_save > 60 * config.checkpoint_minutes:
+            if now - last_save > 60 * trainer.config.checkpoint_minutes:
                 trainer.save(folder)
                 last_save = now
     trainer.save(folder)
-    record = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(config).items()}
-    record["steps_done"] = trainer.step
-    from worldgen.models.texture_export import export_weights
-
-    return export_weights(trainer.average, training, held_out, config.output, record)

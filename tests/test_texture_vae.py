@@ -133,7 +133,7 @@ def test_each_shipped_class_decodes(name: str) -> None:
         for axis in (0, 1):  # no seam: the wrap is no greater a step than those between other cells
             step = steps(plane, axis)
             assert step[0] <= 1.3 * step[4::4].max()
-    assert maps.base_color.std(axis=(0, 1)).max() > 0.004
+    assert maps.base_color.std(axis=(0, 1)).max() > 0.003
     assert maps.height.std() > 0.02
     assert maps.normal[..., 2].min() > 0
     assert maps.normal.std(axis=(0, 1))[0] > 0.004
