@@ -7,6 +7,7 @@ as often as needed, each time adding the detail that real land of that roughness
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +157,7 @@ def with_sea_bed(elevation: Array32, spacing: float, sea_level: float) -> Array3
     return np.where(sea, sea_level - depth, elevation).astype(np.float32)
 
 
-def _sampled(field: Array32, rows: Array64, columns: Array64, *, order: int) -> Array32:
+def _sampled(field: Array32, rows: Array64, columns: Array64, *, order: Literal[1, 3]) -> Array32:
     """Return field at all (row, column) pairs, (rows, columns) float32, clamped to its edge."""
     points = np.meshgrid(rows, columns, indexing="ij")
     return np.asarray(map_coordinates(field, points, order=order, mode="nearest"), np.float32)
