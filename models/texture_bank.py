@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.kernel import kernel
 from worldgen.models.texture_codes import LEADING
 
 Array = NDArray[np.float32]
@@ -49,6 +50,31 @@ def fit_costs(canvas: Array, source: Array, weight: Array) -> Array:
     return np.asarray(costs + np.sum(weight * canvas**2), np.float32)
 
 
+@kernel
+def _cheapest_path(cost: Array) -> NDArray[np.int64]:
+    """Column (T,) of each row of the path of least cost (T, R) that moves by at most one column a row.
+
+    Compiled: it is thousands of short rows, which would hold the interpreter's lock most of the time.
+    """
+    rows, columns = cost.shape
+    total = cost.copy()
+    back = np.zeros((rows, columns), np.int64)
+    for i in range(1, rows):
+        for j in range(columns):
+            best = j
+            if j > 0 and total[i - 1, j - 1] <= total[i - 1, j]:
+                best = j - 1
+            if j + 1 < columns and total[i - 1, j + 1] < total[i - 1, best]:
+                best = j + 1
+            back[i, j] = best
+            total[i, j] += total[i - 1, best]
+    path = np.empty(rows, np.int64)
+    path[-1] = total[-1].argmin()
+    for i in range(rows - 1, 0, -1):
+        path[i - 1] = back[i, path[i]]
+    return path
+
+
 def closed_path(error: Array, rim: tuple[float, float], softness: float = 0.6) -> Array:
     """Mask (h, w) of the inside of the closed path of least error around the middle of `error`.
 
@@ -67,18 +93,7 @@ def closed_path(error: Array, rim: tuple[float, float], softness: float = 0.6) -
     y = np.rint(rows // 2 + radii * np.sin(angles)[:, None]).astype(int) % rows
     x = np.rint(columns // 2 + radii * np.cos(angles)[:, None]).astype(int) % columns
     polar = np.tile(error[y, x], (3, 1))  # (3·ANGLES, R)
-    total = polar.copy()
-    back = np.zeros(polar.shape, np.int64)
-    for i in range(1, len(polar)):
-        padded = np.concatenate([[np.inf], total[i - 1], [np.inf]])
-        choices = np.stack([padded[:-2], padded[1:-1], padded[2:]])
-        step = choices.argmin(axis=0)
-        back[i] = np.arange(len(radii)) + step - 1
-        total[i] += np.take_along_axis(choices, step[None], axis=0)[0]
-    path = np.empty(len(polar), np.int64)
-    path[-1] = int(total[-1].argmin())
-    for i in range(len(polar) - 1, 0, -1):
-        path[i - 1] = back[i, path[i]]
+    path = _cheapest_path(polar)
     edge = radii[path[ANGLES : 2 * ANGLES]]
     row, column = np.mgrid[:rows, :columns]
     row, column = row - rows // 2, column - columns // 2
