@@ -1,4 +1,4 @@
-"""The shell's door to the nets: train, evaluate and sample."""
+"""The shell's door to the nets: train and evaluate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from worldgen.errors import ConfigError
 
 train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
-sample = typer.Typer(help="Write samples of a net.", no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option(help="Folder of training data.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Weight file to write, .safetensors.")]
@@ -37,6 +36,9 @@ def train_terrain(
     steps: Steps = None,
     seed: Seed = 0,
     threads: Threads = 1,
+    held_out: Annotated[
+        list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
+    ] = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -52,6 +54,7 @@ def train_terrain(
         minutes=minutes,
         seed=seed,
         threads=threads,
+        held_out=tuple(held_out or ()),
         resume=resume,
         **values,
     )
@@ -69,6 +72,9 @@ def train_texture(
     steps: Steps = None,
     seed: Seed = 0,
     threads: Threads = 1,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Class that is not trained on; repeatable.")
+    ] = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -85,6 +91,7 @@ def train_texture(
         steps=steps,
         minutes=minutes,
         threads=threads,
+        leave_out=tuple(leave_out or ()),
         resume=resume,
     )
     with progress_bars(quiet) as report:
