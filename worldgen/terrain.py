@@ -128,6 +128,8 @@ def from_file(config: WorldConfig) -> Heightmap:
     nodata = _sampled(source.nodata.astype(np.float32), rows, columns, order=1) > 0.5
     levels = round(float(np.log2(source.grid.spacing / spacing)))
     elevation = source.elevation
+    if config.sea_level is not None:
+        elevation = with_sea_bed(elevation, source.grid.spacing, config.sea_level)
     if levels < 0:
         # Low-pass first: sampling a finer file plainly would fold its detail into false relief.
         elevation = gaussian_filter(elevation, 0.5 * spacing / source.grid.spacing, mode="nearest")
@@ -135,10 +137,7 @@ def from_file(config: WorldConfig) -> Heightmap:
         elevation, rows, columns = _refined_window(
             elevation, source.grid.spacing, rows, columns, min(levels, _MAXIMUM_LEVELS), config.seed
         )
-    land = _sampled(elevation, rows, columns, order=3)
-    if config.sea_level is not None:
-        land = with_sea_bed(land, spacing, config.sea_level)
-    return Heightmap(land, grid, nodata)
+    return Heightmap(_sampled(elevation, rows, columns, order=3), grid, nodata)
 
 
 def with_sea_bed(elevation: Array32, spacing: float, sea_level: float) -> Array32:
