@@ -46,6 +46,19 @@ def test_wrong_input_is_one_line_and_exit_code_2(arguments, parts, tmp_path, mon
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only X can be absent")
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [([], "no display"), (["--screenshot", "picture.jpg"], ".png"), (["--view", "sideways"], "sideways")],
+)
+def test_a_preview_that_cannot_be_shown_fails_before_the_world_is_built(arguments, part, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    result = run("preview", "--size", "8193", *arguments)  # minutes, were it built
+    assert result.returncode == 1
+    assert part in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
 def test_help_and_version():
     assert "build" in run("--help").stdout
     assert run("--version").stdout.strip()

@@ -150,6 +150,15 @@ def preview(
 ) -> None:
     """Build a world and look at it."""
     world_config = _config(config, preset, seed, size, spacing, set_, dem, dem_spacing, dem_scale, dem_offset)
+    from worldgen.preview import check_display, check_offscreen
+    from worldgen.preview_camera import check_view
+
+    # Before the building, so that nobody waits for a picture that cannot be shown.
+    check_view(view)
+    if screenshot is None:
+        check_display()
+    else:
+        check_offscreen(screenshot)
     from worldgen.build import build as build_world
 
     with progress_bars(quiet) as progress:

@@ -67,8 +67,7 @@ def screenshot(
     PreviewError : an argument is wrong, the scene is empty, or VTK finds no OpenGL here.
     """
     target = Path(path)
-    if target.suffix.lower() != ".png":
-        raise PreviewError(f"a screenshot is a .png file; found '{target.name}'")
+    check_offscreen(target)
     image = render(scene, size=size, view=view, atmosphere=atmosphere, samples=samples)
     from PIL import Image
 
@@ -247,6 +246,13 @@ def show(
         plotter.show(title=f"worldgen: {scene.name}")
     finally:
         plotter.close()
+
+
+def check_offscreen(target: Path) -> None:
+    """Raise PreviewError where no picture can be drawn, or for a file that is not a ``.png``."""
+    if target.suffix.lower() != ".png":
+        raise PreviewError(f"a screenshot is a .png file; found '{target.name}'")
+    preview_raster.window_class()
 
 
 def check_display() -> None:
