@@ -1,7 +1,7 @@
 """The binary half of a glTF file: accessors and buffer views over arrays that are written later.
 
 Planning keeps references only; nothing is copied before it goes to the file, piece by piece. Equal arrays are
-stored once: chunks of one terrain share their indices and texture coordinates, which saves a third of a file.
+stored once: chunks of one terrain share their texture coordinates.
 
 Source: glTF 2.0 specification, sections 3.6 (buffers, views, accessors) and 3.7.2 (meshes).
 """

@@ -1,4 +1,4 @@
-"""``manifest.json``: what made a world and what came out, so that it can be made again and checked.
+"""``NAME.manifest.json``: what made a world and what came out, so that it can be made again and checked.
 
 No times and no absolute paths: the same config on the same machine gives the same bytes.
 """

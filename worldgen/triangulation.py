@@ -5,8 +5,8 @@ can say where the exported triangle lies:
 
 * A level with stride s keeps rows and columns 0, s, 2s, … of the map, and always the last one.
 * A quad is cut along the diagonal on which the land bends less, judged with the next vertices on either side.
-  Ridges and gullies then run along edges instead of being sawn; against one fixed diagonal the error of a
-  level falls by a fifth (measured at strides 2 to 8), where the best possible choice gains a quarter.
+  Ridges and gullies then run along edges instead of being sawn; against one fixed diagonal the root mean
+  square error of an eroded map fell by 23, 15 and 14 % at strides 2, 4 and 8, of a real fjord by 17 and 10 %.
 """
 
 from __future__ import annotations
