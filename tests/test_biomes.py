@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_worlds import island, maps, plane
 
-from worldgen.biomes import ramp, slope_degrees
 from worldgen.config import ClimateConfig
+from worldgen.heightmap import ramp, slope_degrees
 
 
 def test_slope_of_a_plane():

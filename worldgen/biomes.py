@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.config import ClimateConfig
-from worldgen.heightmap import Heightmap
+from worldgen.heightmap import Field, Heightmap, ramp, slope_degrees
 from worldgen.hydrology import Hydrology
 from worldgen.noise import fractal, permutation
 
@@ -31,7 +31,6 @@ BIOMES = (
     "shrubland",
     "desert",
 )
-Field = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +56,6 @@ class BiomeMap:
         """Return the (H, W) weight of one biome."""
         field: Field = self.weights[self.names.index(name)]
         return field
-
-
-def slope_degrees(elevation: NDArray[np.float32], spacing: float) -> Field:
-    """Slope of an (H, W) height field by central differences, degrees."""
-    down, across = np.gradient(elevation, np.float32(spacing))
-    degrees: Field = np.degrees(np.arctan(np.hypot(down, across))).astype(np.float32)
-    return degrees
-
-
-def ramp(value: NDArray[np.floating], low: float, high: float) -> Field:
-    """Smooth step from 0 at ``low`` to 1 at ``high``; falls where ``low > high``."""
-    t = np.clip((value.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
-    step: Field = t * t * (3 - 2 * t)
-    return step
 
 
 def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig, seed: int) -> BiomeMap:

@@ -1,4 +1,4 @@
-"""A height field in metres, with its place in the world and a mask of cells without data."""
+"""A height field in metres with its place in the world, and what is read off one: slope, smooth steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.grid import Grid
+
+Field = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,17 @@ class Heightmap:
     def with_elevation(self, elevation: NDArray[np.float32]) -> Heightmap:
         """Return the same map with other elevations."""
         return Heightmap(elevation, self.grid, self.nodata)
+
+
+def slope_degrees(elevation: NDArray[np.float32], spacing: float) -> Field:
+    """Slope of an (H, W) height field by central differences, degrees."""
+    down, across = np.gradient(elevation, np.float32(spacing))
+    degrees: Field = np.degrees(np.arctan(np.hypot(down, across))).astype(np.float32)
+    return degrees
+
+
+def ramp(value: NDArray[np.floating], low: float, high: float) -> Field:
+    """Smooth step from 0 at ``low`` to 1 at ``high``; falls where ``low > high``."""
+    t = np.clip((value.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
+    step: Field = t * t * (3 - 2 * t)
+    return step

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from worldgen.biomes import ramp
 from worldgen.config import TerrainConfig
 from worldgen.erosion import stream_power
 from worldgen.grid import Grid
+from worldgen.heightmap import ramp
 from worldgen.noise import fractal, permutation
 
 FloatArray = NDArray[np.float64]

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.biomes import BiomeMap, ramp
+from worldgen.biomes import BiomeMap
 from worldgen.errors import InputError, nearest
 from worldgen.grid import Grid
-from worldgen.heightmap import Heightmap
+from worldgen.heightmap import Heightmap, ramp
 from worldgen.hydrology import Hydrology
 from worldgen.noise import fractal, permutation
 

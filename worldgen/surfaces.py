@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from worldgen.biomes import BiomeMap, ramp
-from worldgen.heightmap import Heightmap
+from worldgen.biomes import BiomeMap
+from worldgen.heightmap import Heightmap, ramp
 from worldgen.hydrology import Hydrology
 from worldgen.noise import fractal, permutation
 

@@ -21,12 +21,11 @@ from scipy.ndimage import (
     minimum_filter,
 )
 
-from worldgen.biomes import ramp, slope_degrees
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
 from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
-from worldgen.heightmap import Heightmap
+from worldgen.heightmap import Heightmap, ramp, slope_degrees
 from worldgen.noise import fractal, permutation
 from worldgen.relief import macro_relief
 from worldgen.rng import child_seed
