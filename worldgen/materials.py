@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def learned_surfaces(
         return Surface(name, color, maps.height, maps.roughness, maps.occlusion, tile_size, depth, steep)
 
     surfaces = []
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         for surface in pool.map(decode, names):
             surfaces.append(surface)
             if progress:
@@ -135,10 +136,14 @@ def tinted(base_color: NDArray[np.float32], mean: str, *, variety: float = 0.35)
         tile draws the eye to every repeat of it on a mountain side.
     """
     linear = srgb_to_linear(base_color)
-    target = srgb_to_linear(np.array([int(mean[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32))
     relative = linear / np.maximum(linear.mean(axis=(0, 1)), 1e-4)
     gray = relative.mean(axis=-1, keepdims=True)
-    return linear_to_srgb(target * (gray + variety * (relative - gray)))
+    return linear_to_srgb(linear_color(mean) * (gray + variety * (relative - gray)))
+
+
+def linear_color(color: str) -> NDArray[np.float32]:
+    """Return (3,) linear light of an sRGB colour written ``#rrggbb``."""
+    return srgb_to_linear(np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32))
 
 
 def srgb_to_linear(value: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -245,7 +245,7 @@ def populate(
     species = _wanted(objects)
     with warnings.catch_warnings():
         # The world's own cap is a setting, not a surprise.
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message=".*more than the allowed")
         points = scatter(
             species,
             habitat(heightmap, hydrology, biomes),

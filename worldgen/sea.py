@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from worldgen.bake import normal_map
-from worldgen.biomes import ramp
-from worldgen.heightmap import Heightmap
+from worldgen.heightmap import Heightmap, ramp
 from worldgen.hydrology import Hydrology
-from worldgen.materials import PBRMaterial, linear_to_srgb, srgb_to_linear, to_bytes
+from worldgen.materials import PBRMaterial, linear_color, linear_to_srgb, to_bytes
 from worldgen.mesh import Mesh, Model
 from worldgen.noise import fractal, permutation
 from worldgen.scene import Node
@@ -77,7 +76,8 @@ def _material(heightmap: Heightmap, sea_level: float, temperature: float, seed: 
     z = (grid.origin[1] + rows * grid.spacing)[:, None]
     warmth = float(ramp(np.array(temperature), 8, 22))
     shallow, deep = (
-        (1 - warmth) * _linear(cold) + warmth * _linear(warm) for cold, warm in zip(_COLD, _WARM, strict=True)
+        (1 - warmth) * linear_color(cold) + warmth * linear_color(warm)
+        for cold, warm in zip(_COLD, _WARM, strict=True)
     )
     # Beer-Lambert: light is lost exponentially on its way to the ground and back.
     clear = np.exp(-depth / (5.0 + 4.0 * warmth))[..., None]
@@ -100,7 +100,3 @@ def _material(heightmap: Heightmap, sea_level: float, temperature: float, seed: 
         alpha_mode="BLEND",
         repeat=False,
     )
-
-
-def _linear(color: str) -> NDArray[np.float32]:
-    return srgb_to_linear(np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32))
