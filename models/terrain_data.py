@@ -11,7 +11,7 @@ import csv
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,70 @@ STRIPES = 2.0
 PAD = 40  # cells added at each side by odd reflection, so that small tiles give whole contexts
 
 
+# Styles of land that the nets are told, and the landscapes (column ``landscape`` of an index) that show them.
+STYLES: dict[str, tuple[str, ...]] = {
+    "alpine": (
+        "high_alpine_glacial",
+        "high_fold_mountains",
+        "glacial_mountains",
+        "glacial_valleys",
+        "glacial_fjords",
+        "fjord_coast_mountains",
+        "alps",
+        "sierra_nevada",
+    ),
+    "mountains": (
+        "fold_mountains",
+        "fold_mountains_coast",
+        "mountain_coast",
+        "karst_mountains",
+        "badlands_mountains",
+        "river_canyon_mountains",
+        "rocky_mountains",
+        "tropical_mountains_coast",
+    ),
+    "hills": (
+        "rolling_hills",
+        "tropical_hills",
+        "tropical_karst",
+        "coast_hills",
+        "karst_hills",
+        "hills_coast",
+        "hills_plains",
+        "plains_hills",
+        "coast_islands",
+        "drowned_valley_coast",
+    ),
+    "plains": (
+        "savanna_plains",
+        "glacial_plains",
+        "plains",
+        "coast_plain",
+        "chalk_hills_lowland",
+        "dissected_lowland",
+        "plateau",
+    ),
+    "canyons": (
+        "canyon_mesa",
+        "plateau_escarpment",
+        "rift_escarpment",
+        "hogback_badlands",
+        "lidar_loess_canyons",
+    ),
+    "desert": ("basin_range", "alluvial_fans_basin_range", "sand_dunes"),
+    "volcanic": (
+        "volcanic",
+        "volcanic_mountains",
+        "volcanic_hills",
+        "volcanic_hills_plains",
+        "volcanic_coast",
+        "volcanic_caldera",
+        "rift_volcanic",
+    ),
+}
+_STYLE_OF = {landscape: style for style, landscapes in STYLES.items() for landscape in landscapes}
+
+
 @dataclass(frozen=True)
 class Tile:
     """One elevation map: ``elevation`` (H, W) float32 metres, ``flat`` (H, W) bool (sea, lake or void)."""
@@ -36,6 +100,12 @@ class Tile:
     flat: NDArray[np.bool_]
     source: str = ""
     licence: str = ""
+    landscape: str = ""
+
+    @property
+    def style(self) -> str | None:
+        """The style of land, one of `STYLES`, or None where the index names none of its landscapes."""
+        return self.landscape if self.landscape in STYLES else _STYLE_OF.get(self.landscape)
 
 
 def read_folder(folder: Path, spacing: float | None = None) -> list[Tile]:
@@ -79,6 +149,7 @@ def _indexed_tile(folder: Path, row: dict[str, str]) -> Tile:
         flat=flat_cells(elevation),
         source=row.get("source", ""),
         licence=row.get("licence", ""),
+        landscape=row.get("landscape", ""),
     )
 
 
@@ -144,7 +215,7 @@ def coarsened(tile: Tile) -> Tile:
         elevation = downsample(torch.from_numpy(padded)[None, None])[0, 0].numpy()
     blocks = tile.flat[:height, :width].reshape(height // 2, 2, width // 2, 2)
     flat = np.asarray(blocks.any(axis=(1, 3)))
-    return Tile(tile.place, 2 * tile.spacing, elevation, flat, tile.source, tile.licence)
+    return replace(tile, spacing=2 * tile.spacing, elevation=elevation, flat=flat)
 
 
 def striping(elevation: NDArray[np.float32]) -> float:
@@ -215,7 +286,7 @@ class CropSampler:
             if striping(tile.elevation) < STRIPES:
                 elevation = np.pad(tile.elevation, PAD, mode="reflect", reflect_type="odd")
                 flat = np.pad(tile.flat, PAD, mode="reflect")
-                levels.append((times, Tile(tile.place, tile.spacing, elevation, flat)))
+                levels.append((times, replace(tile, elevation=elevation, flat=flat)))
         return levels
 
     def batch(self, count: int, context: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
