@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from worldgen.blue_noise import poisson_disk
+from worldgen.drainage import drain
 from worldgen.erosion import diffuse, stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
@@ -59,6 +60,7 @@ def main(size: int = 1025) -> None:
             coarse, 62.5, erodibility=1.4e-5, uplift=1e-3, time_step=2e4, steps=120, diffusivity=0.03
         ),
     )
+    measure("drain", lambda: drain(elevation, 4.0, sea_level=-200.0))
     measure("thermal, 30 sweeps", lambda: thermal(elevation, 4.0, iterations=30))
     measure("diffuse", lambda: diffuse(elevation, 4.0, amount=10.0))
     measure("terrain_chunks, 1 level", lambda: terrain_chunks(heightmap, PBRMaterial("ground"), levels=1))

@@ -71,6 +71,9 @@ class ErosionConfig(_Part):
     strength: float = Field(1.0, ge=0, le=10, description="time of stream-power erosion; 0 turns it off")
     thermal: float = Field(1.0, ge=0, le=10, description="time of talus creep; 0 turns it off")
     talus_angle: float = Field(42.0, gt=0, lt=85, description="steepest slope that debris holds, degrees")
+    rivers: float = Field(
+        1.0, ge=0, le=10, description="width and depth of river beds; 0 leaves the pits in their way"
+    )
 
 
 class ClimateConfig(_Part):

@@ -23,6 +23,7 @@ from scipy.ndimage import (
 
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
+from worldgen.drainage import drain
 from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
@@ -185,7 +186,7 @@ def _refined_window(
 
 
 def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
-    """Let water cut gullies and let slopes that are too steep slide; then lay mesa steps and dunes.
+    """Let water cut gullies and slopes that are too steep slide, lay mesa steps, river beds and dunes.
 
     A file's land was eroded by nature: it stays as it is.
     """
@@ -211,6 +212,9 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             talus_slope=float(np.tan(np.radians(config.erosion.talus_angle))),
             iterations=max(1, round(12 * config.erosion.thermal)),
         )
+    elevation = elevation.astype(np.float32)
+    if config.erosion.rivers > 0:
+        elevation = drain(elevation, spacing, sea_level=config.sea_level, strength=config.erosion.rivers)
     if config.terrain.dunes > 0:
         elevation = elevation + dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
     return heightmap.with_elevation(elevation.astype(np.float32))

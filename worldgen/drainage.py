@@ -1,0 +1,249 @@
+"""Lead every river downhill to the sea, a lake or the map's edge, in a bed and a valley of its own.
+
+Generated land is rough at every scale, so water stands in pits all along its valleys. `drain` takes the pits
+out with as little change as it can, cuts river beds that grow with the area they drain, and opens the ground
+beside them. The rest of the land stays as it is, to the bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen import drainage_tree, flow, valleys
+from worldgen.errors import InputError
+from worldgen.flow import ByteArray, FloatArray, IntArray
+from worldgen.hydrology import BoolArray, checked_elevation, sea_mask
+from worldgen.noise import fractal, permutation
+
+Elevation = NDArray[np.floating[Any]]
+
+# Beds fall at least so steeply: 30 cm over a kilometre, as lowland rivers do.
+BED_SLOPE = 3e-4
+
+# A cell in the water's way weighs so many times one that would be filled, as a cut has banks as well.
+BREACH_WEIGHT = 4.0
+
+# On ground that is almost level, swells decide where water goes, or it would run along the grid's eight
+# directions. Their height in parts of the spacing and at most in metres, and how many cells they are long.
+# Swells thrice as high led rivers out of beds that they had.
+SWELL, SWELL_MAXIMUM, SWELL_CELLS = 0.05, 0.5, 16.0
+
+# Width and depth in metres of a river that drains 1 km², and with which power of the area they grow (Leopold,
+# Maddock 1953). About 1.5 times those of real streams, as a world's few square kilometres stand for more.
+WIDTH, WIDTH_POWER = 6.0, 0.5
+DEPTH, DEPTH_POWER = 1.2, 0.3
+
+# Mean slope beside a cut, of shallow ones and of those from so many metres on. At 0.45 for all, a river in a
+# plain looks like a canal; at 0.25 for all, a gorge takes half a mountain with it.
+BANK_SLOPE, GORGE_SLOPE, GORGE_DEPTH = 0.25, 0.8, 20.0
+
+# The slope by which the ground beside a river stays above its bed at least.
+CROSS_SLOPE = 0.02
+
+# The profile of a bed is smoothed over so many of its widths, and lowered by at most half a width in that.
+SMOOTHED_WIDTHS = 8.0
+
+# How deep a breach may be, in parts of the relief and in cells: the larger of both.
+BREACH_RELIEF, BREACH_CELLS = 0.05, 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """Where each cell's water goes; arrays framed and flat, see `worldgen.drainage_tree`.
+
+    ``rise`` is the height in metres of a surface that falls along every way by the least slope.
+    """
+
+    receivers: IntArray
+    order: IntArray
+    rise: FloatArray
+    in_the_way: ByteArray
+    lake_levels: FloatArray  # NaN where no lake is
+    width: int
+
+
+def drain(
+    elevation: Elevation,
+    spacing: float,
+    *,
+    sea_level: float | None = None,
+    strength: float = 1.0,
+    channel_area: float = 3e4,
+    deepest_breach: float | None = None,
+    smallest_lake: float = 1e4,
+) -> NDArray[Any]:
+    """Return the land with rivers that fall all the way, in beds and valleys.
+
+    Each pit is breached, filled, or part of both, whichever changes the land least, all pits at once (Soille
+    2004 and Lindsay 2016 weigh the two pit by pit). A basin that is both deeper than ``deepest_breach`` and
+    larger than ``smallest_lake`` stays as a lake: its ground is kept, below the level of its outlet, which
+    gets a bed; `worldgen.hydrology.route` finds the water.
+
+    Parameters
+    ----------
+    elevation : (H, W) float, metres, row 0 is north; any size from 2 x 2.
+    spacing : metres between cells. A bed narrower than that is the shallower.
+    sea_level : metres; the sea's ground is kept, rivers end at this level. None for land without sea.
+    strength : multiplies width and depth of the beds; with 0 only pits are taken out.
+    channel_area : m², the least area whose water has a bed.
+    deepest_breach : metres; None for 5 % of the relief (1st to 99th percentile), but at least two spacings.
+    smallest_lake : m².
+
+    Returns
+    -------
+    (H, W) of the elevation's floating type, metres. Each cell outside sea and lakes has a lower neighbour or
+    is at the map's edge, also when rounded to float32.
+
+    Raises
+    ------
+    InputError : the elevation is not a finite (H, W) array, or a number is out of range.
+    """
+    ground = checked_elevation(elevation, spacing)
+    if deepest_breach is None:
+        low, high = np.percentile(ground, (1, 99))
+        deepest_breach = max(BREACH_RELIEF * float(high - low), BREACH_CELLS * spacing)
+    if not (strength >= 0 and channel_area > 0 and deepest_breach >= 0 and smallest_lake >= 0):
+        raise InputError(
+            "drainage needs channel_area > 0 and strength, deepest_breach, smallest_lake >= 0; found "
+            f"channel_area {channel_area}, strength {strength}, deepest_breach {deepest_breach}, "
+            f"smallest_lake {smallest_lake}"
+        )
+    sea = np.zeros(ground.shape, bool) if sea_level is None else sea_mask(ground, sea_level)
+    level = ground if sea_level is None else np.where(sea, sea_level, ground)
+    tree = _tree(level, spacing, sea, deepest_breach, smallest_lake / spacing**2)
+    wet = ~np.isnan(tree.lake_levels)
+    heights = np.where(wet, tree.lake_levels, flow.frame(level, 0.0))
+    floor = -np.inf if sea_level is None else sea_level + BED_SLOPE * spacing
+
+    fitted = _without_pits(heights, tree, floor)
+    area = flow.frame(np.full(ground.shape, spacing**2), 0.0)
+    drainage_tree.gather(area, tree.receivers, tree.order)
+    bed, breadth = _beds(fitted, area, spacing, tree, floor, strength, channel_area)
+    before = np.maximum(heights, fitted)
+    cut = before - bed
+    bank = BANK_SLOPE + (GORGE_SLOPE - BANK_SLOPE) * np.minimum(cut / GORGE_DEPTH, 1.0)
+    opened = valleys.open_valleys(
+        before,
+        bed,
+        cut,
+        0.5 * breadth,
+        2.0 * breadth + 1.5 * cut / bank,  # the falloff's steepest is 1.5 times its mean
+        _middle(area, breadth / spacing, tree, channel_area),
+        flow.frame(sea, True) | wet,
+        spacing,
+        CROSS_SLOPE,
+        tree.width,
+    )
+    changed = np.where(flow.unframe(wet, ground.shape), ground, flow.unframe(opened, ground.shape))
+    # Ground that drained elsewhere may now stand below its way out by a little: that is filled. Rounded
+    # first, so that no two neighbours become equal when the caller does.
+    surface = flow.frame(np.where(sea, level, changed).astype(np.float32).astype(np.float64), np.inf)
+    visited, outlets = _outlets(sea)
+    flow.flood(surface, visited, outlets, tree.width, _least_step(level, spacing))
+    result = flow.unframe(surface, ground.shape)
+    kept = sea | flow.unframe(wet, ground.shape) | (result == ground.astype(np.float32))
+    drained = np.where(kept, ground, result)
+    kind = np.asarray(elevation).dtype
+    return drained.astype(kind) if np.issubdtype(kind, np.floating) else drained
+
+
+def _least_step(level: FloatArray, spacing: float) -> float:
+    """Return the metres that a bed falls from cell to cell: enough to outlast rounding to float32."""
+    return max(BED_SLOPE * spacing, 2.0 * float(np.spacing(np.float32(np.abs(level).max()))))
+
+
+def _outlets(sea: BoolArray) -> tuple[ByteArray, IntArray]:
+    """Return framed marks and flat indices of where water may leave: sea and edge."""
+    out = sea.copy()
+    out[[0, -1]] = True
+    out[:, [0, -1]] = True
+    marks = flow.frame(out.astype(np.uint8), 2)
+    return marks, np.flatnonzero(marks == 1).astype(np.int32)
+
+
+def _tree(
+    level: FloatArray, spacing: float, sea: BoolArray, deepest_breach: float, smallest_lake: float
+) -> _Tree:
+    """Find each cell's way out: the steepest, and from pits and lakes over the lowest sill."""
+    width = level.shape[1] + 2
+    down, across = np.arange(level.shape[0])[:, None], np.arange(level.shape[1])[None, :]
+    table = permutation(0, "drainage/swell")
+    swell = min(SWELL * spacing, SWELL_MAXIMUM) * fractal(
+        across / SWELL_CELLS, down / SWELL_CELLS, table, octaves=2
+    )
+    beneath = float(level.min()) - 1.0  # water next to the sea flows into it
+    routing = flow.frame(np.where(sea, beneath, level + swell), np.inf)
+    visited, outlets = _outlets(sea)
+    parents, levels = drainage_tree.spill_tree(routing, visited, outlets, width)
+    depth = np.subtract(levels, routing, out=np.zeros(routing.size), where=parents >= 0)
+    lake = _lakes(flow.unframe(depth, level.shape), deepest_breach, smallest_lake)
+    receivers, pits = drainage_tree.steepest(routing, parents, width)
+    pits = pits[np.argsort(routing[pits], kind="stable")]
+    in_the_way = drainage_tree.lead_out(routing, parents, receivers, pits)
+    receivers[flow.frame(sea, False)[receivers]] = -1
+    order = drainage_tree.donors_first(receivers, flow.frame(~sea, False))
+    rise = drainage_tree.lift(receivers, order, width, _least_step(level, spacing))
+    lake_levels = np.where(flow.frame(lake, False), levels, np.nan)
+    return _Tree(receivers, order, rise, in_the_way, lake_levels, width)
+
+
+def _lakes(depth: FloatArray, deepest_breach: float, smallest_lake: float) -> BoolArray:
+    """Return (H, W) bool: basins deeper than the one, metres, and of more cells than the other."""
+    from scipy import ndimage
+
+    if not (depth > deepest_breach).any():
+        return np.zeros(depth.shape, bool)
+    labels, count = ndimage.label(depth > 0, structure=np.ones((3, 3), int))
+    cells = np.bincount(labels.ravel(), minlength=count + 1)
+    deepest = np.asarray(ndimage.maximum(depth, labels, np.arange(count + 1)))
+    kept = (deepest > deepest_breach) & (cells > smallest_lake)
+    kept[0] = False
+    return np.asarray(kept[labels], bool)
+
+
+def _without_pits(heights: FloatArray, tree: _Tree, floor: float) -> FloatArray:
+    """Return the nearest heights, metres, that fall along the water's way and stay above ``floor``."""
+    weights = np.where(tree.in_the_way == 1, BREACH_WEIGHT, 1.0)
+    fitted, pooled = valleys.isotonic(heights - tree.rise, weights, tree.receivers, tree.order)
+    # A pooled height plus its rise need not give back the height that it came from, to the last bit.
+    return np.maximum(np.where(pooled == 1, fitted + tree.rise, heights), floor + tree.rise)
+
+
+def _beds(
+    fitted: FloatArray,
+    area: FloatArray,
+    spacing: float,
+    tree: _Tree,
+    floor: float,
+    strength: float,
+    channel_area: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ground with river beds one cell wide, metres, and the rivers' breadth, 0 beside them."""
+    river = area >= channel_area
+    size, least = np.maximum(area, channel_area) / 1e6, channel_area / 1e6
+    breadth = strength * WIDTH * size**WIDTH_POWER
+    depth = strength * DEPTH * (size**DEPTH_POWER - least**DEPTH_POWER)
+    bed = fitted - depth * np.minimum(breadth / spacing, 1.0)
+    # From nothing at the spring, or a gully would be drawn into the slope above it.
+    length = SMOOTHED_WIDTHS * (breadth - strength * WIDTH * least**WIDTH_POWER) / spacing
+    smooth = valleys.smoothed(bed, area, length**2, tree.receivers, tree.order, channel_area)
+    bed = np.minimum(bed, np.maximum(smooth, bed - 0.5 * breadth)) - tree.rise
+    valleys.let_fall(bed, tree.receivers, tree.order)
+    bed = np.maximum(bed, floor) + tree.rise
+    return np.where(river, bed, fitted), np.where(river, breadth, 0.0)
+
+
+def _middle(area: FloatArray, breadth: FloatArray, tree: _Tree, channel_area: float) -> FloatArray:
+    """Return (P, 2) rows and columns of the rivers' middle, without the jags of steps from cell to cell."""
+    cells = np.arange(area.size)
+    line = np.stack([cells // tree.width, cells % tree.width], axis=1).astype(np.float64)
+    room = np.maximum(0.7, 0.5 * breadth)
+    for axis in (0, 1):
+        cell = line[:, axis].copy()
+        bent = valleys.smoothed(cell, area, 3.0 + breadth**2, tree.receivers, tree.order, channel_area)
+        line[:, axis] = np.clip(bent, cell - room, cell + room)
+    return line

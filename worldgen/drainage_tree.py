@@ -1,0 +1,212 @@
+"""Where each cell's water goes: a tree that is grown from the outlets, and sums along it.
+
+As in `worldgen.flow`, arrays are flat and framed. The tree is an array of receivers: the flat index of the
+cell that a cell drains to, or -1 at an outlet and in the frame. `worldgen.drainage` is the public door.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.flow import DISTANCE, ByteArray, FloatArray, IntArray, neighbour_offsets
+from worldgen.kernel import kernel
+
+
+@kernel
+def sift_up(heap: IntArray, key: FloatArray, size: int, cell: int) -> None:
+    """Put a cell into a 1-based binary heap, lowest key first; ``size`` counts it already."""
+    child = size
+    while child > 1 and key[heap[child // 2]] > key[cell]:
+        heap[child] = heap[child // 2]
+        child //= 2
+    heap[child] = cell
+
+
+@kernel
+def pop(heap: IntArray, key: FloatArray, size: int) -> int:
+    """Take the cell with the lowest key out of the heap; ``size`` still counts it."""
+    top = int(heap[1])
+    last = heap[size]
+    parent = 1
+    while 2 * parent < size:
+        child = 2 * parent
+        if child + 1 < size and key[heap[child + 1]] < key[heap[child]]:
+            child += 1
+        if key[heap[child]] >= key[last]:
+            break
+        heap[parent] = heap[child]
+        parent = child
+    heap[parent] = last
+    return top
+
+
+@kernel
+def spill_tree(
+    surface: FloatArray, visited: ByteArray, outlets: IntArray, width: int
+) -> tuple[IntArray, FloatArray]:
+    """Return each cell's way out over the lowest sills, and the level to which water would stand on it.
+
+    The priority-flood of `flow.flood`, but nothing is raised: below a sill it goes on from the lowest cell
+    that it has reached, as Prim's algorithm grows a minimum spanning tree. So the way from a pit to its sill
+    runs through the lowest ground, where a breach costs least (Lindsay 2016).
+
+    Parameters
+    ----------
+    surface : (P,) float64, metres, framed.
+    visited : (P,) uint8, 1 in the frame and under the sea and at the outlets, else 0; used up.
+    outlets : (N,) int32, where water leaves.
+
+    Returns
+    -------
+    parents : (P,) int32, the next cell on the way out; -1 at outlets and where the flood does not go.
+    levels : (P,) float64, the highest point of that way, the cell included.
+    """
+    offsets = neighbour_offsets(width)
+    parents = np.full(surface.size, -1, np.int32)
+    levels = surface.copy()
+    queue = np.empty(surface.size + 1, np.int32)
+    heap = np.empty(2 * surface.size + 1, np.int32)  # a cell waits in it at most twice: found, then as a sill
+    size = 0
+    tail = outlets.size
+    queue[:tail] = outlets
+    head = 0
+    descends = False
+    while True:
+        while head < tail:
+            cell = queue[head]
+            head += 1
+            height = surface[cell]
+            spills = False
+            for offset in offsets:
+                neighbour = cell + offset
+                if visited[neighbour] != 0:
+                    continue
+                higher = surface[neighbour] > height
+                if not higher and not descends:
+                    spills = True
+                    continue
+                visited[neighbour] = 1
+                parents[neighbour] = cell
+                levels[neighbour] = max(surface[neighbour], levels[cell])
+                if higher:
+                    queue[tail] = neighbour
+                    tail += 1
+                else:
+                    size += 1
+                    sift_up(heap, surface, size, neighbour)
+            descends = False
+            if spills:
+                size += 1
+                sift_up(heap, surface, size, cell)
+        if size == 0:
+            return parents, levels
+        queue[0] = pop(heap, surface, size)
+        size -= 1
+        head = 0
+        tail = 1
+        descends = True
+
+
+@kernel
+def steepest(surface: FloatArray, parents: IntArray, width: int) -> tuple[IntArray, IntArray]:
+    """Return the steepest way down from each cell, and the cells that have none but are no outlets.
+
+    Parameters
+    ----------
+    surface : (P,) float64, metres, framed with +inf.
+    parents : from `spill_tree`; a cell with none gets no receiver.
+    """
+    offsets = neighbour_offsets(width)
+    receivers = np.full(surface.size, -1, np.int32)
+    pits = np.empty(surface.size, np.int32)
+    count = 0
+    for cell in range(surface.size):
+        if parents[cell] < 0:
+            continue
+        best = 0.0
+        for side in range(8):
+            slope = (surface[cell] - surface[cell + offsets[side]]) / DISTANCE[side]
+            if slope > best:
+                best = slope
+                receivers[cell] = cell + offsets[side]
+        if best == 0.0:
+            pits[count] = cell
+            count += 1
+    return receivers, pits[:count].copy()
+
+
+@kernel
+def lead_out(surface: FloatArray, parents: IntArray, receivers: IntArray, pits: IntArray) -> ByteArray:
+    """Turn the receivers, in place, along the way from each pit to the first ground below it.
+
+    With the pits in ascending order no cell need be turned twice, and each way ends below the pit that it
+    came from, so the receivers form a tree.
+
+    Returns
+    -------
+    (P,) uint8, 1 on such ways, where the ground stands in the water's path; 0 elsewhere and in the pits.
+    """
+    turned = np.zeros(surface.size, np.uint8)
+    for pit in pits:
+        cell = pit
+        while turned[cell] == 0 and surface[cell] >= surface[pit] and parents[cell] >= 0:
+            turned[cell] = 1
+            receivers[cell] = parents[cell]
+            cell = parents[cell]
+    for pit in pits:
+        turned[pit] = 0
+    return turned
+
+
+@kernel
+def donors_first(receivers: IntArray, inside: NDArray[np.bool_]) -> IntArray:
+    """Return the cells with ``inside`` set, each after all that drain to it."""
+    waiting = np.zeros(receivers.size, np.uint8)
+    total = 0
+    for cell in range(receivers.size):
+        if inside[cell]:
+            total += 1
+            if receivers[cell] >= 0:
+                waiting[receivers[cell]] += 1
+    order = np.empty(total, np.int32)
+    tail = 0
+    for start in range(receivers.size):
+        if not inside[start] or waiting[start] != 0:
+            continue
+        # Down the stream as far as all its water has come: neighbours in the order are neighbours on the map.
+        cell = start
+        waiting[start] = 255
+        while True:
+            order[tail] = cell
+            tail += 1
+            cell = receivers[cell]
+            if cell < 0:
+                break
+            waiting[cell] -= 1
+            if waiting[cell] != 0:
+                break
+            waiting[cell] = 255
+    return order
+
+
+@kernel
+def gather(amount: FloatArray, receivers: IntArray, order: IntArray) -> None:
+    """Add to each cell's amount, in place, that of all cells which drain to it."""
+    for cell in order:
+        if receivers[cell] >= 0:
+            amount[receivers[cell]] += amount[cell]
+
+
+@kernel
+def lift(receivers: IntArray, order: IntArray, width: int, step: float) -> FloatArray:
+    """Return (P,) metres: the length of each cell's way to its outlet, in cells, times ``step``."""
+    offsets = neighbour_offsets(width)
+    rise = np.zeros(receivers.size)
+    for position in range(order.size - 1, -1, -1):
+        cell = order[position]
+        receiver = receivers[cell]
+        for side in range(8):
+            if receiver >= 0 and offsets[side] == receiver - cell:
+                rise[cell] = rise[receiver] + step * DISTANCE[side]
+    return rise
