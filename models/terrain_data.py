@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from worldgen.errors import InputError
 from worldgen.models.layers import downsample
 
+FloatArray = NDArray[np.float32]
 SUFFIXES = (".npy", ".tif", ".tiff", ".hgt", ".png")
 # Tiles with more `striping` than this do not teach. Real land scores 0.9-1.7, resampled SRTM 2-50.
 STRIPES = 2.0
+STYLE_TOLD = 0.75  # share of crops whose style the nets are told, so that they also do without
 PAD = 40  # cells added at each side by odd reflection, so that small tiles give whole contexts
 
 
@@ -96,7 +98,7 @@ class Tile:
 
     place: str
     spacing: float
-    elevation: NDArray[np.float32]
+    elevation: FloatArray
     flat: NDArray[np.bool_]
     source: str = ""
     licence: str = ""
@@ -289,12 +291,24 @@ class CropSampler:
                 levels.append((times, replace(tile, elevation=elevation, flat=flat)))
         return levels
 
-    def batch(self, count: int, context: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Draw crops: elevation (count, context, context) metres, spacing (count,) metres per cell."""
-        crops = [self._crop(context) for _ in range(count)]
-        return np.stack([crop for crop, _ in crops]), np.array([s for _, s in crops], dtype=np.float32)
+    def batch(self, count: int, context: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Draw crops.
 
-    def _crop(self, context: int) -> tuple[NDArray[np.float32], float]:
+        Returns
+        -------
+        elevation (count, context, context) metres, spacing (count,) metres per cell, style (count, styles): 1
+        at the crop's style, all 0 where it has none or is not told.
+        """
+        crops = [self._crop(context) for _ in range(count)]
+        style = np.zeros((count, len(STYLES)), np.float32)
+        for row, (_, tile) in enumerate(crops):
+            told = self.random.random() < STYLE_TOLD
+            if tile.style is not None and told:
+                style[row, list(STYLES).index(tile.style)] = 1
+        spacing = np.array([tile.spacing for _, tile in crops], dtype=np.float32)
+        return np.stack([crop for crop, _ in crops]), spacing, style
+
+    def _crop(self, context: int) -> tuple[FloatArray, Tile]:
         margin = (context - self.middle) // 2
         inner = np.s_[margin : margin + self.middle, margin : margin + self.middle]
         for _ in range(1000):
@@ -315,7 +329,7 @@ class CropSampler:
             elevation = elevation.T
         elevation = np.rot90(elevation, int(self.random.integers(4)))
         scale = np.float32(np.exp(self.random.uniform(np.log(0.8), np.log(1.25))))
-        return np.ascontiguousarray(elevation * scale), tile.spacing
+        return np.ascontiguousarray(elevation * scale), tile
 
 
 def _teaches(elevation: NDArray[np.float32], flat: NDArray[np.bool_], spacing: float) -> bool:

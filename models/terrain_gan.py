@@ -1,18 +1,15 @@
 """Random access to the learned terrain amplifier: numpy in, numpy out.
 
-``amplify`` refines a coarse map ×2 again and again with one small net. A window of the result depends on
-the coarse cells around it, the seed and its world coordinates, and on nothing else: the same window cut
-from a larger one has the same bits, in any order and on any number of threads. Convolution kernels round
-differently for different shapes, so each level is computed in blocks of one fixed shape, aligned to world
-coordinates, each on one thread.
+``weather`` turns a macro relief made by physics into one that looks surveyed; ``amplify`` refines a coarse
+map ×2 again and again with one small net. A window of the result depends on the cells around it, the seed and
+its world coordinates, and on nothing else: the same window cut from a larger one has the same bits, in any
+order and on any number of threads (see `worldgen.models.blocks`).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
+from worldgen.models.blocks import Window, fill_blocks, pinned_threads
 from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
 from worldgen.models.layers import DOWN_HALO, downsample, hashed_noise
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from worldgen.models.relief_net import ReliefNet
     from worldgen.models.terrain_net import Amplifier
 
 WEIGHT_FILE = WEIGHTS / "terrain_amplifier.safetensors"
+RELIEF_WEIGHT_FILE = WEIGHTS / "terrain_relief.safetensors"
 BLOCK = (
     96  # coarse cells per side of a canonical block; 64 has 25 % more halo, 128 wastes more at window edges
 )
@@ -43,6 +45,16 @@ def load_amplifier(path: Path | None = None) -> Amplifier:
 
     path = WEIGHT_FILE if path is None else path
     net = terrain_net.Amplifier(**read_record(path)["config"])
+    load_weights(net, path)
+    return net.eval().requires_grad_(False)
+
+
+def load_relief_net(path: Path | None = None) -> ReliefNet:
+    """Load the shipped relief net, or the one in ``path``; as `load_amplifier`."""
+    from worldgen.models import relief_net
+
+    path = RELIEF_WEIGHT_FILE if path is None else path
+    net = relief_net.ReliefNet(**read_record(path)["config"])
     load_weights(net, path)
     return net.eval().requires_grad_(False)
 
@@ -101,6 +113,7 @@ def amplify(
     width: int,
     origin: tuple[int, int] = (0, 0),
     roughness: float = 1.0,
+    style: NDArray[np.float32] | None = None,
     net: Amplifier | None = None,
     threads: int | None = None,
 ) -> NDArray[np.float32]:
@@ -118,6 +131,8 @@ def amplify(
     origin : world coordinates (row, column) of ``elevation[0, 0]`` on the coarse grid.
     roughness : factor on the detail that the first refinement adds; finer levels follow by themselves. More
         than 1 makes up for a coarse map that is smoother than land at its own spacing.
+    style : (S, H, W) or (S, 1, 1) weights of the net's ``styles`` of land on the coarse map; None leaves it
+        open.
     net : from `load_amplifier`; the shipped one by default.
     threads : workers; the result does not depend on them. All processors by default.
 
@@ -140,68 +155,121 @@ def amplify(
             f"spacing must be > 0, levels >= 0, height and width >= 1; found "
             f"{(spacing, levels, height, width)}"
         )
-    windows = _windows((row, column, height, width), levels)
-    _check_halo(elevation.shape, origin, windows[0], levels)
-    if levels and net is None:
-        net = load_amplifier()
-    first_row, first_column = origin
-    if levels and net is not None:
-        with _pinned_threads(threads) as pool:
-            for level in range(levels):
-                elevation = _refine(
-                    net,
-                    elevation,
-                    (first_row, first_column),
-                    spacing / 2**level,
-                    windows[level + 1],
-                    (seed, level),
-                    1.0 if level else roughness,
-                    pool,
-                )
-                first_row, first_column = windows[level + 1][:2]
-    top, left = row - first_row, column - first_column
-    return elevation[top : top + height, left : left + width].copy()
+    window = Window(row, column, height, width)
+    windows = [window]  # needed at each level, coarsest first
+    for _ in range(levels):
+        windows.insert(0, windows[0].parents(_halo()))
+    _check_halo(elevation.shape, origin, windows[0], margin(levels))
+    if not levels:
+        return window.cut(elevation, origin)
+    net = load_amplifier() if net is None else net
+    here = origin
+    with pinned_threads(threads) as pool:
+        for level, wanted in enumerate(windows[1:]):
+            key, rough = (seed, level), 1.0 if level else roughness
+            mix = None if style is None else _Mix(style, origin, 2**level)
+            elevation = _refine(net, elevation, here, spacing / 2**level, wanted, key, rough, mix, pool)
+            here = wanted.row, wanted.column
+    return elevation
 
 
-Window = tuple[int, int, int, int]  # row, column, height, width
+def weather(
+    elevation: NDArray[np.floating],
+    area: NDArray[np.floating],
+    spacing: float,
+    *,
+    seed: int,
+    window: Window,
+    origin: tuple[int, int],
+    style: NDArray[np.float32] | None = None,
+    net: ReliefNet | None = None,
+    threads: int | None = None,
+) -> NDArray[np.float32]:
+    """Let the relief net add to a macro relief what real land of its style has at this spacing.
+
+    Parameters
+    ----------
+    elevation : (H, W) metres, a cut of an endless map, with `RELIEF_HALO` cells or more around the window.
+    area : (H, W) km² of drainage area.
+    spacing : metres between cells.
+    seed : decides the detail.
+    window : cells wanted.
+    origin : world coordinates (row, column) of ``elevation[0, 0]``.
+    style : (S, H, W) or (S, 1, 1) weights of the net's ``styles`` of land; None leaves it open.
+    net : from `load_relief_net`; the shipped one by default.
+    threads : workers; the result does not depend on them. All processors by default.
+
+    Returns
+    -------
+    (height, width) float32 metres.
+
+    Raises
+    ------
+    InputError : too few cells surround the window.
+    """
+    import torch
+
+    from worldgen.models.relief_net import HALO, NOISE
+
+    _check_halo(elevation.shape, origin, window.framed(HALO), HALO)
+    net = load_relief_net() if net is None else net
+    maps = np.stack([elevation, area]).astype(np.float32)
+    mix = None if style is None else _Mix(style, origin, 1)
+
+    def compute(block: Window) -> NDArray[np.float32]:
+        wide = block.framed(HALO)
+        seen = torch.from_numpy(wide.cut(maps, origin))[
+            :, None, None
+        ]  # elevation and area, (1, 1, h, w) each
+        noise = hashed_noise(seed, 0, NOISE, wide.row, wide.column, wide.height, wide.width)
+        with torch.inference_mode():
+            made = net(
+                seen[0],
+                seen[1],
+                torch.full((1, 1, 1, 1), spacing),
+                torch.from_numpy(noise)[None],
+                None if mix is None else mix.on(wide),
+            )
+        return np.asarray(made[0, 0].numpy(), dtype=np.float32)
+
+    with pinned_threads(threads) as pool:
+        return fill_blocks(window, BLOCK, compute, pool)
 
 
-def _windows(window: Window, levels: int) -> list[Window]:
-    """Windows needed at each level, coarsest first; the last one is the wanted window."""
+@dataclass(frozen=True)
+class _Mix:
+    """Weights of styles (S, H, W) or (S, 1, 1) on a grid ``step`` times coarser than that of the windows."""
+
+    weights: NDArray[np.float32]
+    origin: tuple[int, int]
+    step: int
+
+    def on(self, window: Window) -> Tensor:
+        """(1, S, h, w), or (1, S, 1, 1) where the mix is the same everywhere."""
+        import torch
+
+        weights = self.weights
+        if weights.shape[-1] > 1:
+            weights = window.cut(weights, self.origin, self.step)
+        return torch.from_numpy(np.ascontiguousarray(weights))[None]
+
+
+def _halo() -> int:
     from worldgen.models.terrain_net import HALO
 
-    windows = [window]
-    for _ in range(levels):
-        row, column, height, width = windows[0]
-        top, left = row // 2 - HALO, column // 2 - HALO
-        bottom, right = (row + height - 1) // 2 + HALO + 1, (column + width - 1) // 2 + HALO + 1
-        windows.insert(0, (top, left, bottom - top, right - left))
-    return windows
+    return HALO
 
 
-def _check_halo(shape: tuple[int, ...], origin: tuple[int, int], needed: Window, levels: int) -> None:
+def _check_halo(shape: tuple[int, ...], origin: tuple[int, int], needed: Window, around: int) -> None:
     for axis, name in enumerate(("rows", "columns")):
-        first, last = needed[axis], needed[axis] + needed[axis + 2]
+        first = (needed.row, needed.column)[axis]
+        last = first + (needed.height, needed.width)[axis]
         given_first, given_last = origin[axis], origin[axis] + shape[axis]
         if first < given_first or last > given_last:
             raise InputError(
                 f"the coarse map has {name} {given_first}..{given_last - 1}; this window needs "
-                f"{first}..{last - 1}: its own cells and up to {margin(levels)} around them"
+                f"{first}..{last - 1}: its own cells and up to {around} around them"
             )
-
-
-@contextmanager
-def _pinned_threads(threads: int | None) -> Iterator[ThreadPoolExecutor]:
-    """Workers that each compute on one thread; the caller's torch setting is put back afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    workers = threads or os.cpu_count() or 1
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
 
 
 def _refine(
@@ -212,58 +280,30 @@ def _refine(
     window: Window,
     key: tuple[int, int],
     roughness: float,
+    mix: _Mix | None,
     pool: ThreadPoolExecutor,
 ) -> NDArray[np.float32]:
-    """Refine one level: fill ``window`` of the fine grid from its canonical blocks."""
-    row, column, height, width = window
-    fine = np.empty((height, width), dtype=np.float32)
+    """Refine one level: fill ``window`` of the fine grid from canonical blocks of 2 BLOCK fine cells.
 
-    def fill(block: tuple[int, int]) -> None:
-        top, left = block[0] * 2 * BLOCK - row, block[1] * 2 * BLOCK - column  # in the window
-        whole = _refine_block(net, elevation, origin, spacing, block, key, roughness)
-        rows = slice(max(top, 0), min(top + 2 * BLOCK, height))
-        columns = slice(max(left, 0), min(left + 2 * BLOCK, width))
-        fine[rows, columns] = whole[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-        ]
-
-    side = 2 * BLOCK
-    blocks = [
-        (block_row, block_column)
-        for block_row in range(row // side, (row + height - 1) // side + 1)
-        for block_column in range(column // side, (column + width - 1) // side + 1)
-    ]
-    for _ in pool.map(fill, blocks):
-        pass
-    return fine
-
-
-def _refine_block(
-    net: Amplifier,
-    elevation: NDArray[np.float32],
-    origin: tuple[int, int],
-    spacing: float,
-    block: tuple[int, int],
-    key: tuple[int, int],
-    roughness: float,
-) -> NDArray[np.float32]:
-    """Compute canonical block (row, column): (2 BLOCK, 2 BLOCK) fine cells.
-
-    Cells beyond the given map are clamped to its edge: they only feed parts of the block that lie outside the
+    Cells beyond the given map are clamped to its edge: they only feed parts of a block that lie outside the
     wanted window.
     """
     import torch
 
     from worldgen.models.terrain_net import HALO, NOISE
 
-    side = BLOCK + 2 * HALO
-    row, column = block[0] * BLOCK - HALO, block[1] * BLOCK - HALO
-    rows = np.clip(np.arange(row, row + side) - origin[0], 0, elevation.shape[0] - 1)
-    columns = np.clip(np.arange(column, column + side) - origin[1], 0, elevation.shape[1] - 1)
-    noise = hashed_noise(key[0], key[1], NOISE, row, column, side, side)
-    with torch.inference_mode():
-        coarse = torch.from_numpy(elevation[rows[:, None], columns[None, :]])[
-            None, None
-        ]  # (1, 1, side, side)
-        fine = net(coarse, torch.full((1, 1, 1, 1), spacing), torch.from_numpy(noise)[None], roughness)
-    return np.asarray(fine[0, 0].numpy(), dtype=np.float32)  # (2 BLOCK, 2 BLOCK)
+    def compute(block: Window) -> NDArray[np.float32]:
+        wide = Window(block.row // 2, block.column // 2, BLOCK, BLOCK).framed(HALO)
+        coarse = torch.from_numpy(wide.cut(elevation, origin))[None, None]
+        noise = hashed_noise(key[0], key[1], NOISE, wide.row, wide.column, wide.height, wide.width)
+        with torch.inference_mode():
+            fine = net(
+                coarse,
+                torch.full((1, 1, 1, 1), spacing),
+                torch.from_numpy(noise)[None],
+                roughness,
+                None if mix is None else mix.on(wide),
+            )
+        return np.asarray(fine[0, 0].numpy(), dtype=np.float32)
+
+    return fill_blocks(window, 2 * BLOCK, compute, pool)

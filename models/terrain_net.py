@@ -8,6 +8,8 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -89,17 +91,40 @@ class Block(nn.Module):
         return crop(x, 2) + self.second(functional.leaky_relu(y, 0.2))  # type: ignore[no-any-return]
 
 
+class StyleBias(nn.Module):
+    """Add what a mix of styles of land means to each channel; nothing where the style is left open."""
+
+    def __init__(self, styles: int, channels: int) -> None:
+        super().__init__()
+        if styles:
+            self.weight = nn.Parameter(torch.zeros(channels, styles, 1, 1))
+
+    def forward(self, x: Tensor, style: Tensor | None, halo: int = 0) -> Tensor:
+        """(B, C, h, w) and style (B, S, 1, 1) or (B, S, h + 2 halo, w + 2 halo) -> (B, C, h, w)."""
+        if style is None:
+            return x
+        style = crop(style, halo) if style.shape[-1] > 1 else style
+        return x + functional.conv2d(style, self.weight)
+
+
 class Amplifier(nn.Module):
     """Refine a height map ×2, keeping what it says at its own resolution.
 
     ``downsample(output)`` equals the coarse map up to rounding, by construction: the residual is projected on
     the maps that downsample to nothing.
+
+    Parameters
+    ----------
+    channels : width of the trunk.
+    styles : names of the styles of land that it can be told.
     """
 
-    def __init__(self, channels: int = 40) -> None:
+    def __init__(self, channels: int = 40, styles: Sequence[str] = ()) -> None:
         super().__init__()
+        self.styles = tuple(styles)
         self.bfloat16_trunk = False  # set in training only: half-width convolutions
         self.entry = nn.Conv2d(FEATURES + 2, channels, 3)
+        self.style = StyleBias(len(styles), channels)
         self.blocks = nn.ModuleList(Block(channels) for _ in range(BLOCKS))
         self.exit = nn.Conv2d(channels, 4, 1)
         with torch.no_grad():
@@ -107,7 +132,14 @@ class Amplifier(nn.Module):
                 block.second.weight.mul_(0.5)  # type: ignore[operator, union-attr]
             self.exit.weight.mul_(0.5)
 
-    def forward(self, coarse: Tensor, spacing: Tensor, noise: Tensor, roughness: float = 1.0) -> Tensor:
+    def forward(
+        self,
+        coarse: Tensor,
+        spacing: Tensor,
+        noise: Tensor,
+        roughness: float = 1.0,
+        style: Tensor | None = None,
+    ) -> Tensor:
         """Refine.
 
         Parameters
@@ -116,6 +148,7 @@ class Amplifier(nn.Module):
         spacing : (B, 1, 1, 1) metres between coarse cells.
         noise : (B, NOISE, H, W) of variance 1.
         roughness : factor on the detail that is added.
+        style : (B, S, 1, 1) or (B, S, H, W) weights of the S ``styles`` of land; None leaves it open.
 
         Returns
         -------
@@ -129,6 +162,7 @@ class Amplifier(nn.Module):
         noise = crop(noise, FEATURE_HALO)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16_trunk):
             x = self.entry(torch.cat([features, noise[:, :2]], dim=1))  # (B, C, H-16, W-16)
+            x = self.style(x, style, FEATURE_HALO + 1)
             noise = crop(noise, 1)
             for index, block in enumerate(self.blocks):
                 x = block(x, crop(noise, 2 * index)[:, 2 + index : 3 + index])
@@ -143,12 +177,12 @@ class Amplifier(nn.Module):
 class Discriminator(nn.Module):
     """Judge patches of a refined map: one logit for each 8×8 cells, each seeing about 60 cells across."""
 
-    def __init__(self, channels: tuple[int, int, int] = (32, 48, 64)) -> None:
+    def __init__(self, channels: tuple[int, int, int] = (32, 48, 64), styles: int = 0) -> None:
         super().__init__()
         first, second, third = channels
+        self.entry = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * VIEWS, first, 3, padding=1))
+        self.style = StyleBias(styles, first)
         self.net = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            nn.Conv2d(4 * VIEWS, first, 3, padding=1),
             _Residual(first),
             nn.LeakyReLU(0.2),
             nn.Conv2d(first, second, 4, stride=2, padding=1),
@@ -166,9 +200,9 @@ class Discriminator(nn.Module):
             if isinstance(module, _Residual):
                 module.second.weight.data.mul_(0.1)
 
-    def forward(self, view: Tensor) -> Tensor:
-        """(B, VIEWS, H, W) from `judged_view` -> (B, 1, H / 8, W / 8) logits."""
-        return self.net(view)  # type: ignore[no-any-return]
+    def forward(self, view: Tensor, style: Tensor | None = None) -> Tensor:
+        """(B, VIEWS, H, W) from `judged_view` and style (B, S, 1, 1) -> (B, 1, H / 8, W / 8) logits."""
+        return self.net(self.style(self.entry(view), style))  # type: ignore[no-any-return]
 
 
 class _Residual(nn.Module):

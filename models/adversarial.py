@@ -1,0 +1,232 @@
+"""What training runs of a generator against a discriminator share: nets, optimisers, schedule, checkpoints.
+
+A run writes ``NAME.safetensors`` and its JSON record (the averaged generator), ``NAME.curves.csv``, and
+``NAME.checkpoint.pt``, the state from which ``resume`` goes on with the same bits as an unbroken run.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from worldgen.errors import InputError
+from worldgen.models.checkpoint import save_weights
+from worldgen.models.terrain_data import Tile
+
+Progress = Callable[[int, int, dict[str, float]], None]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class RunSettings(BaseModel):
+    """What decides any adversarial run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path = Field(description="folder of elevation tiles")
+    output: Path = Field(description="weight file to write, ending in .safetensors")
+    spacing: float | None = Field(None, gt=0, description="metres per cell, for files that do not say it")
+    held_out: tuple[str, ...] = Field((), description="places kept for evaluation; none: a tenth, by hash")
+    start: Path | None = Field(
+        None, description="weight file whose checkpoint beside it gives the first nets"
+    )
+    seed: int = 0
+    steps: int = Field(20000, ge=1)
+    minutes: float | None = Field(
+        None, gt=0, description="stop after this time, however many steps were done"
+    )
+    batch: int = Field(4, ge=1, description="real crops in a step")
+    channels: int = Field(32, ge=4)
+    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate_final: float = Field(2e-4, gt=0)
+    decay_steps: int = Field(
+        3000, ge=1, description="the learning rate halves each so many steps, down to final"
+    )
+    gamma: float = Field(0.02, ge=0, description="weight of the gradient penalties")
+    penalty_every: int = Field(8, ge=1, description="penalties are computed each so many steps, weighted up")
+    average: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are shipped")
+    bfloat16: bool = Field(
+        False, description="half-width convolutions: about 1.6 times as fast where the CPU has them"
+    )
+    device: Device = Field("auto", description="auto: a GPU where there is one")
+    threads: int = Field(1, ge=1)
+    log_every: int = Field(50, ge=1)
+    checkpoint_minutes: float = Field(4.0, gt=0)
+    resume: bool = False
+
+
+class Run(ABC):
+    """Nets, optimisers and random generators of a run, and how they are stepped, saved and resumed.
+
+    Parameters
+    ----------
+    settings : what decides the run.
+    nets : makes (generator, discriminator); called under the run's seed.
+    random : random generator of numpy that draws the crops.
+    config, record : what the weight file's JSON says of the net and of the training.
+    """
+
+    columns: tuple[str, ...] = ()  # figures that go to the curves
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        nets: Callable[[], tuple[nn.Module, nn.Module]],
+        random: Any,
+        config: dict[str, Any],
+        record: dict[str, Any],
+    ) -> None:
+        self.settings, self.random, self.config, self.record = settings, random, config, record
+        self.device = torch.device(_device(settings.device))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            generator, discriminator = nets()
+        self.generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
+        betas = (0.0, 0.99)
+        self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), betas=betas)
+        self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), betas=betas)
+        self.noise = torch.Generator().manual_seed(settings.seed)
+        self.step = 0
+        self.seconds = 0.0
+        if settings.resume and self._checkpoint.is_file():
+            self._load(self._checkpoint)
+        elif settings.start is not None:
+            self._load(settings.start.with_suffix(".checkpoint.pt"), nets_only=True)
+
+    @abstractmethod
+    def advance(self) -> dict[str, float]:
+        """Update both nets once and return the figures of the step."""
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Step until the steps or minutes are over; saves every few minutes and at the end."""
+        settings = self.settings
+        if not self.step and self._curves.is_file():
+            self._curves.unlink()
+        began, saved = time.monotonic() - self.seconds, time.monotonic()
+        limit = None if settings.minutes is None else self.seconds + 60 * settings.minutes
+        while self.step < settings.steps:
+            rate = settings.learning_rate * 0.5 ** (self.step / settings.decay_steps)
+            for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
+                for group in optimiser.param_groups:
+                    group["lr"] = max(rate, settings.learning_rate_final)
+            figures = self.advance()
+            self._average()
+            self.step += 1
+            self.seconds = time.monotonic() - began
+            if self.step % settings.log_every == 0:
+                self._log(figures)
+            if progress is not None:
+                progress(self.step, settings.steps, figures)
+            if limit is not None and self.seconds > limit:
+                break
+            if time.monotonic() - saved > 60 * settings.checkpoint_minutes:
+                self._save()
+                saved = time.monotonic()
+        self._save()
+
+    def draw_noise(self, *shape: int) -> Tensor:
+        """Noise of variance 1 in the distribution of `layers.hashed_noise`."""
+        uniform = torch.rand((4, *shape), generator=self.noise)
+        return ((uniform.sum(dim=0) - 2) * 3**0.5).to(self.device)
+
+    def update(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        """Take one step down the gradient of the loss."""
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    def half(self, enabled: bool = True) -> torch.autocast:
+        """Context in which convolutions run in bfloat16, where the settings want it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bfloat16 and enabled)
+
+    def _average(self) -> None:
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, parameter in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
+                mean.lerp_(parameter, 1 - decay)
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.settings.output.with_suffix(".checkpoint.pt")
+
+    @property
+    def _curves(self) -> Path:
+        return self.settings.output.with_suffix(".curves.csv")
+
+    def _log(self, figures: dict[str, float]) -> None:
+        self._curves.parent.mkdir(parents=True, exist_ok=True)
+        new = not self._curves.is_file()
+        with self._curves.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            if new:
+                writer.writerow(("step", "seconds", *self.columns))
+            values = [f"{figures[name]:.5f}" for name in self.columns]
+            writer.writerow([self.step, f"{self.seconds:.0f}", *values])
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "averaged": self.averaged,
+            "generator_optimiser": self.generator_optimiser,
+            "discriminator_optimiser": self.discriminator_optimiser,
+        }
+
+    def _save(self) -> None:
+        made = {
+            "steps": self.step,
+            "crops": self.step * self.settings.batch,
+            "minutes": round(self.seconds / 60, 1),
+        }
+        save_weights(
+            self.averaged, self.settings.output, config=self.config, training={**self.record, **made}
+        )
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
+        state["noise"] = self.noise.get_state()
+        state["sampler"] = self.random.bit_generator.state
+        state["step"], state["seconds"] = self.step, self.seconds
+        temporary = self._checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        os.replace(temporary, self._checkpoint)
+
+    def _load(self, checkpoint: Path, nets_only: bool = False) -> None:
+        if not checkpoint.is_file():
+            raise InputError(f"no checkpoint to start from: {checkpoint}")
+        state = torch.load(checkpoint, weights_only=True, map_location=self.device)
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        if nets_only:
+            return
+        self.noise.set_state(state["noise"].cpu())
+        self.random.bit_generator.state = state["sampler"]
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def training_record(settings: RunSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]) -> dict[str, Any]:
+    """What a weight file's JSON keeps of a run: settings, places and licences of the data."""
+    return {
+        "settings": settings.model_dump(mode="json", exclude={"data", "output", "threads", "resume"}),
+        "training_tiles": len(tiles),
+        "training_places": sorted({tile.place for tile in tiles}),
+        "held_out_places": sorted({tile.place for tile in held_out}),
+        "licences": sorted({tile.licence for tile in tiles if tile.licence}),
+    }
+
+
+def _device(wanted: Device) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("device 'cuda' was asked for, and torch finds no GPU; allowed here: auto, cpu")
+    return wanted

@@ -1,0 +1,193 @@
+"""Styles of land in the terms of physics: what rises, how fast, how wide apart, of what rock.
+
+Each number was set on the training places of the terrain nets, so that slope and relief at 100 m cells are
+about those of real land of that style. Styles mix from place to place: their fields are blended by weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.models.layers import hashed_noise
+from worldgen.noise import fractal, permutation
+
+FloatArray = NDArray[np.float64]
+Weights = Mapping[str, FloatArray | float]  # weight of each style, everywhere or at each cell; they sum to 1
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """What makes one style of land.
+
+    Attributes
+    ----------
+    steepness : slope, rise over run, of a river of 1 km² where uplift is 1 (normalised channel steepness).
+    wavelength : metres between neighbouring ranges.
+    uplift : uplift of the low ground and of the crests; the steepness speaks of 1.
+    stretch : length over width of ranges.
+    roughness : bumps that the first gullies start from, in units of steepness times spacing.
+    creep : how much slopes are rounded, 0 to 0.5.
+    plateau : metres by which tablelands stand above lowlands before rivers cut them.
+    layers : how many times harder the hard layers of rock are than the soft ones between them; 1 for none.
+    cones : metres of height of the largest volcanoes; 0 for none.
+    hardness : how much the rock varies from place to place.
+    age : share of the way to a steady state that one step goes; young lands keep what they started from.
+    variety : how much uplift differs from region to region.
+    """
+
+    steepness: float
+    wavelength: float = 14_000.0
+    uplift: tuple[float, float] = (0.3, 1.3)
+    stretch: float = 1.0
+    roughness: float = 0.5
+    creep: float = 0.1
+    plateau: float = 0.0
+    layers: float = 1.0
+    cones: float = 0.0
+    hardness: float = 0.5
+    age: float = 1.0
+    variety: float = 0.5
+
+
+LANDSCAPES: dict[str, Landscape] = {
+    "alpine": Landscape(steepness=0.26, uplift=(0.3, 1.3), roughness=0.4),
+    "mountains": Landscape(steepness=0.2, uplift=(0.3, 1.3), roughness=0.5),
+    "hills": Landscape(steepness=0.08, wavelength=10_000.0, uplift=(0.3, 1.3), variety=0.7, roughness=0.6),
+    "plains": Landscape(steepness=0.02, wavelength=10_000.0, uplift=(0.5, 1.2), age=0.5, roughness=0.6),
+    "canyons": Landscape(
+        steepness=0.2,
+        wavelength=12_000.0,
+        uplift=(0.2, 0.6),
+        plateau=900.0,
+        layers=5.0,
+        age=0.3,
+        roughness=0.4,
+    ),
+    "desert": Landscape(steepness=0.14, stretch=3.0, wavelength=12_000.0, uplift=(0.08, 1.3), roughness=0.3),
+    "volcanic": Landscape(
+        steepness=0.1,
+        wavelength=16_000.0,
+        uplift=(0.35, 1.2),
+        cones=1700.0,
+        age=0.25,
+        variety=0.7,
+        roughness=0.5,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What rivers work on at each cell of a window.
+
+    Attributes
+    ----------
+    rise : (H, W) uplift a step, as the slope at a channel head that would balance it, times age.
+    hardness : (H, W) by which the cutting of water is divided.
+    roughness : (H, W) bumps, in units of the spacing.
+    creep : (H, W) share by which a cell moves towards its neighbours' mean in a step.
+    layers : (H, W) how many times harder the hard layers of rock are.
+    """
+
+    rise: FloatArray
+    hardness: FloatArray
+    roughness: FloatArray
+    creep: FloatArray
+    layers: FloatArray
+
+
+def ground(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> Ground:
+    """Blend what the styles of a mix say at world coordinates x (1, W), z (H, 1) in metres."""
+    table = permutation(seed, "landforms/hardness")
+    rock = fractal(x / 2500, z / 2500, table, octaves=4)
+    parts = []
+    for name, weight in weights.items():
+        land = LANDSCAPES[name]
+        varied = land.hardness * rock
+        part = (
+            land.steepness * land.age * _uplift(land, x, z, seed),
+            (1 + 0.5 * varied) / (1 - 0.5 * varied) / land.age,
+            land.roughness * land.steepness + 0 * rock,
+            land.creep + 0 * rock,
+            land.layers + 0 * rock,
+        )
+        parts.append([weight * field for field in part])
+    return Ground(*(np.ascontiguousarray(sum(fields[1:], fields[0])) for fields in zip(*parts, strict=True)))
+
+
+def initial_relief(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
+    """Elevation in metres before rivers cut it: x (1, W), z (H, 1) -> (H, W)."""
+    total = np.zeros(np.broadcast_shapes(x.shape, z.shape))
+    for name, weight in weights.items():
+        land = LANDSCAPES[name]
+        base = 900 * land.steepness * _slow(land, x / 3, z / 3, seed, "base", octaves=3)
+        base += land.steepness * 1500 * _uplift(land, x, z, seed)
+        if land.plateau:
+            base += land.plateau * _step(_slow(land, x, z, seed, "plateau", octaves=4), -0.15, 0.05)
+        total += weight * base
+    return total
+
+
+def young_relief(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
+    """Metres that come late, so that rivers have hardly cut them: x (1, W), z (H, 1) -> (H, W)."""
+    total = np.zeros(np.broadcast_shapes(x.shape, z.shape))
+    for name, weight in weights.items():
+        if LANDSCAPES[name].cones:
+            total += weight * _cones(LANDSCAPES[name], x, z, seed)
+    return total
+
+
+def _uplift(land: Landscape, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
+    """Uplift, 1 where the land's steepness is meant: x (1, W), z (H, 1) -> (H, W)."""
+    noise = _slow(land, x, z, seed, "uplift", octaves=3)
+    low, high = land.uplift
+    region = land.variety * fractal(x / 50e3, z / 50e3, permutation(seed, "landforms/region"), octaves=2)
+    return (low + (high - low) * _step(noise, -0.45, 0.6)) * (1 + region) / (1 - region)
+
+
+def _slow(land: Landscape, x: FloatArray, z: FloatArray, seed: int, stage: str, octaves: int) -> FloatArray:
+    """Warped noise in about [-1, 1] whose first wave is the land's wavelength, stretched along a strike."""
+    bend = permutation(seed, f"landforms/{stage}/bend")
+    wave = land.wavelength
+    shift_x = 0.25 * wave * fractal(x / wave + 7.7, z / wave, bend, octaves=2)
+    shift_z = 0.25 * wave * fractal(x / wave, z / wave - 3.1, bend, octaves=2)
+    across, along = 0.8 * x + 0.6 * z, 0.8 * z - 0.6 * x
+    table = permutation(seed, f"landforms/{stage}")
+    across, along = (across + shift_x) / wave, (along + shift_z) / (wave * land.stretch)
+    return fractal(across, along, table, octaves=octaves)
+
+
+def _step(value: FloatArray, low: float, high: float) -> FloatArray:
+    """Smooth step from 0 at ``low`` to 1 at ``high``."""
+    part = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return part * part * (3 - 2 * part)
+
+
+def _cones(land: Landscape, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
+    """Volcanoes: one in about every third cell of a coarse grid, with a concave flank and a crater."""
+    side = land.wavelength
+    column, row = np.floor(x / side).astype(np.int64), np.floor(z / side).astype(np.int64)
+    top, left = int(row.min()) - 1, int(column.min()) - 1
+    dice = hashed_noise(
+        seed, -1, 4, top, left, int(row.max()) + 2 - top, int(column.max()) + 2 - left
+    ).astype(np.float64)
+    height = np.zeros(np.broadcast_shapes(x.shape, z.shape))
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            at_row, at_column = row + down, column + right
+            there, shift_x, shift_z, size = dice[:, at_row - top, at_column - left]
+            centre_x = (at_column + 0.5 + 0.15 * shift_x) * side
+            centre_z = (at_row + 0.5 + 0.15 * shift_z) * side
+            distance = np.sqrt((x - centre_x) ** 2 + (z - centre_z) ** 2)
+            peak = land.cones * np.clip(0.5 + 0.25 * size, 0.12, 1.0) * (there > 0.3)
+            radius = 4.2 * np.maximum(peak, 1.0)
+            part = np.clip(1 - distance / radius, 0.0, 1.0)
+            cone = np.minimum(
+                part * part * (0.4 + 0.6 * part), 0.86 - 0.5 * np.clip(1 - distance / (0.06 * radius), 0, 1)
+            )
+            height += peak * cone
+    return height
