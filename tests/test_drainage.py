@@ -140,16 +140,16 @@ def test_a_breach_is_a_valley_and_no_slot() -> None:
 
 def test_beds_grow_with_the_land_that_they_drain() -> None:
     z, x = np.mgrid[:300, :101].astype(float)
-    land = 500 - 0.3 * z + 0.4 * np.abs(x - 50)
-    drained = drain(land, 4.0, channel_area=2e3)
+    land = 500 - 0.3 * z + 1.0 * np.abs(x - 50)
+    drained = drain(land, 4.0, channel_area=1e4)
     depth = (land - drained)[:, 50]
     assert depth[3] == 0
-    assert (np.diff(depth[20:290]) > -0.01).all()
+    assert (np.diff(depth[20:300:30]) > 0).all()
     assert depth[280] > 0.3
     wide = ((land - drained) > 0.02).sum(axis=1)
     assert wide[280] > wide[60]
     assert (np.diff(drained[20:, 50]) < 0).all()
-    deeper = land - drain(land, 4.0, channel_area=2e3, strength=3.0)
+    deeper = land - drain(land, 4.0, channel_area=1e4, strength=3.0)
     assert deeper[280, 50] > 2 * depth[280]
     np.testing.assert_array_equal(drain(land, 4.0, strength=0.0), land)
 

@@ -28,18 +28,21 @@ BED_SLOPE = 3e-4
 BREACH_WEIGHT = 4.0
 
 # On ground that is almost level, swells decide where water goes, or it would run along the grid's eight
-# directions. Their height in parts of the spacing and at most in metres, and how many cells they are long.
-# Swells thrice as high led rivers out of beds that they had.
-SWELL, SWELL_MAXIMUM, SWELL_CELLS = 0.05, 0.5, 16.0
+# directions: their height in parts of the spacing and at most in metres, and how many cells they are long.
+# With 0.05, breaches through a plain were straight for fifty cells.
+SWELL, SWELL_MAXIMUM, SWELL_CELLS = 0.25, 0.8, 24.0
 
 # Width and depth in metres of a river that drains 1 km², and with which power of the area they grow (Leopold,
 # Maddock 1953). About 1.5 times those of real streams, as a world's few square kilometres stand for more.
 WIDTH, WIDTH_POWER = 6.0, 0.5
-DEPTH, DEPTH_POWER = 1.2, 0.3
+DEPTH, DEPTH_POWER = 1.4, 0.3
 
-# Mean slope beside a cut, of shallow ones and of those from so many metres on. At 0.45 for all, a river in a
-# plain looks like a canal; at 0.25 for all, a gorge takes half a mountain with it.
-BANK_SLOPE, GORGE_SLOPE, GORGE_DEPTH = 0.25, 0.8, 20.0
+# Mean slope of a river's banks, which stand as high as it is deep, and of its valley: of a shallow one, and
+# of one from so many metres on. At 0.45 for all, a river in a plain looks like a canal; at 0.25 for all, a
+# gorge takes half a mountain with it. A valley is at least so deep, in parts of the river's depth.
+BANK_SLOPE = 0.6
+VALLEY_SLOPE, GORGE_SLOPE, GORGE_DEPTH = 0.25, 0.8, 20.0
+VALLEY_PART = 0.5
 
 # The slope by which the ground beside a river stays above its bed at least.
 CROSS_SLOPE = 0.02
@@ -47,8 +50,10 @@ CROSS_SLOPE = 0.02
 # The profile of a bed is smoothed over so many of its widths, and lowered by at most half a width in that.
 SMOOTHED_WIDTHS = 8.0
 
-# How deep a breach may be, in parts of the relief and in cells: the larger of both.
-BREACH_RELIEF, BREACH_CELLS = 0.05, 2.0
+# How deep a breach may be: in parts of the relief, and at least in metres. How large a lake is at least: in
+# m², and in cells.
+BREACH_RELIEF, BREACH_LEAST = 0.05, 15.0
+LAKE_AREA, LAKE_CELLS = 1e4, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +79,13 @@ def drain(
     strength: float = 1.0,
     channel_area: float = 3e4,
     deepest_breach: float | None = None,
-    smallest_lake: float = 1e4,
+    smallest_lake: float | None = None,
 ) -> NDArray[Any]:
     """Return the land with rivers that fall all the way, in beds and valleys.
 
     Each pit is breached, filled, or part of both, whichever changes the land least, all pits at once (Soille
-    2004 and Lindsay 2016 weigh the two pit by pit). A basin that is both deeper than ``deepest_breach`` and
-    larger than ``smallest_lake`` stays as a lake: its ground is kept, below the level of its outlet, which
+    2004 and Lindsay 2016 weigh the two pit by pit). A basin of which more than ``smallest_lake`` lies
+    deeper than ``deepest_breach`` stays as a lake: its ground is kept, below the level of its outlet, which
     gets a bed; `worldgen.hydrology.route` finds the water.
 
     Parameters
@@ -90,8 +95,8 @@ def drain(
     sea_level : metres; the sea's ground is kept, rivers end at this level. None for land without sea.
     strength : multiplies width and depth of the beds; with 0 only pits are taken out.
     channel_area : m², the least area whose water has a bed.
-    deepest_breach : metres; None for 5 % of the relief (1st to 99th percentile), but at least two spacings.
-    smallest_lake : m².
+    deepest_breach : metres; None for 5 % of the relief (1st to 99th percentile), at least 15 m.
+    smallest_lake : m²; None for a hectare, at least 100 cells.
 
     Returns
     -------
@@ -105,7 +110,9 @@ def drain(
     ground = checked_elevation(elevation, spacing)
     if deepest_breach is None:
         low, high = np.percentile(ground, (1, 99))
-        deepest_breach = max(BREACH_RELIEF * float(high - low), BREACH_CELLS * spacing)
+        deepest_breach = max(BREACH_RELIEF * float(high - low), BREACH_LEAST)
+    if smallest_lake is None:
+        smallest_lake = max(LAKE_AREA, LAKE_CELLS * spacing**2)
     if not (strength >= 0 and channel_area > 0 and deepest_breach >= 0 and smallest_lake >= 0):
         raise InputError(
             "drainage needs channel_area > 0 and strength, deepest_breach, smallest_lake >= 0; found "
@@ -122,16 +129,19 @@ def drain(
     fitted = _without_pits(heights, tree, floor)
     area = flow.frame(np.full(ground.shape, spacing**2), 0.0)
     drainage_tree.gather(area, tree.receivers, tree.order)
-    bed, breadth = _beds(fitted, area, spacing, tree, floor, strength, channel_area)
+    bed, depth, breadth = _beds(fitted, area, spacing, tree, floor, strength, channel_area)
     before = np.maximum(heights, fitted)
     cut = before - bed
-    bank = BANK_SLOPE + (GORGE_SLOPE - BANK_SLOPE) * np.minimum(cut / GORGE_DEPTH, 1.0)
+    bank = np.minimum(depth, cut)
+    slope = VALLEY_SLOPE + (GORGE_SLOPE - VALLEY_SLOPE) * np.minimum(cut / GORGE_DEPTH, 1.0)
     opened = valleys.open_valleys(
         before,
         bed,
         cut,
+        bank,
         0.5 * breadth,
-        2.0 * breadth + 1.5 * cut / bank,  # the falloff's steepest is 1.5 times its mean
+        1.5 * bank / BANK_SLOPE,  # the falloff's steepest is 1.5 times its mean
+        2.0 * breadth + 1.5 * (cut - bank) / slope,
         _middle(area, breadth / spacing, tree, channel_area),
         flow.frame(sea, True) | wet,
         spacing,
@@ -192,16 +202,14 @@ def _tree(
 
 
 def _lakes(depth: FloatArray, deepest_breach: float, smallest_lake: float) -> BoolArray:
-    """Return (H, W) bool: basins deeper than the one, metres, and of more cells than the other."""
+    """Return (H, W) bool: basins that are deeper than the one, metres, in more cells than the other."""
     from scipy import ndimage
 
-    if not (depth > deepest_breach).any():
+    deep = depth > deepest_breach
+    if not deep.any():
         return np.zeros(depth.shape, bool)
     labels, count = ndimage.label(depth > 0, structure=np.ones((3, 3), int))
-    cells = np.bincount(labels.ravel(), minlength=count + 1)
-    deepest = np.asarray(ndimage.maximum(depth, labels, np.arange(count + 1)))
-    kept = (deepest > deepest_breach) & (cells > smallest_lake)
-    kept[0] = False
+    kept = np.bincount(labels[deep], minlength=count + 1) > smallest_lake
     return np.asarray(kept[labels], bool)
 
 
@@ -221,20 +229,21 @@ def _beds(
     floor: float,
     strength: float,
     channel_area: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Return the ground with river beds one cell wide, metres, and the rivers' breadth, 0 beside them."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the ground with river beds one cell wide, and the rivers' depth and breadth: all in metres."""
     river = area >= channel_area
     size, least = np.maximum(area, channel_area) / 1e6, channel_area / 1e6
     breadth = strength * WIDTH * size**WIDTH_POWER
     depth = strength * DEPTH * (size**DEPTH_POWER - least**DEPTH_POWER)
-    bed = fitted - depth * np.minimum(breadth / spacing, 1.0)
+    depth *= np.minimum(breadth / spacing, 1.0)
+    bed = fitted - (1.0 + VALLEY_PART) * depth
     # From nothing at the spring, or a gully would be drawn into the slope above it.
     length = SMOOTHED_WIDTHS * (breadth - strength * WIDTH * least**WIDTH_POWER) / spacing
     smooth = valleys.smoothed(bed, area, length**2, tree.receivers, tree.order, channel_area)
     bed = np.minimum(bed, np.maximum(smooth, bed - 0.5 * breadth)) - tree.rise
     valleys.let_fall(bed, tree.receivers, tree.order)
     bed = np.maximum(bed, floor) + tree.rise
-    return np.where(river, bed, fitted), np.where(river, breadth, 0.0)
+    return np.where(river, bed, fitted), depth, np.where(river, breadth, 0.0)
 
 
 def _middle(area: FloatArray, breadth: FloatArray, tree: _Tree, channel_area: float) -> FloatArray:

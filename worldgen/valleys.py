@@ -149,11 +149,22 @@ def away(cell: int, origin: int, line: FloatArray, width: int) -> float:
 
 
 @kernel
+def fading(distance: float, reach: float) -> float:
+    """Return 1 at no distance, 0 from ``reach`` on, and a smooth slope between, at most 1.5 / reach steep."""
+    if distance >= reach:
+        return 0.0
+    part = distance / reach
+    return (1.0 - part) * (1.0 - part) * (1.0 + 2.0 * part)
+
+
+@kernel
 def open_valleys(
     ground: FloatArray,
     bed: FloatArray,
     cut: FloatArray,
+    bank: FloatArray,
     half_width: FloatArray,
+    bank_reach: FloatArray,
     reach: FloatArray,
     line: FloatArray,
     fixed: NDArray[np.bool_],
@@ -171,7 +182,8 @@ def open_valleys(
     ----------
     ground, bed : (P,) float64, metres. Where ``cut`` is positive the ground becomes the bed.
     cut : (P,) float64, metres by which a bed lies below the old ground; 0 where there is none.
-    half_width, reach : (P,) float64, metres, of each cut: of its level bed, and of the slope beside it.
+    bank : (P,) float64, metres, the part of the cut that banks stand beside; the rest is valley.
+    half_width, bank_reach, reach : (P,) float64, metres: of the level bed, and of banks and valley beside it.
     line : (P, 2) float64, row and column of each cut's middle; a river's runs smoother than its cells.
     fixed : (P,) bool, nothing may change.
     spacing : metres between cells.
@@ -203,10 +215,9 @@ def open_valleys(
             if fixed[neighbour] or (source[neighbour] == neighbour and half_width[neighbour] > 0.0):
                 continue
             distance = spacing * away(neighbour, origin, line, width)
-            part = max(distance - half_width[origin], 0.0) / reach[origin]
-            if part >= 1.0:
-                continue
-            deep = cut[origin] * (1.0 - part) * (1.0 - part) * (1.0 + 2.0 * part)
+            beyond = max(distance - half_width[origin], 0.0)
+            deep = bank[origin] * fading(beyond, bank_reach[origin])
+            deep += (cut[origin] - bank[origin]) * fading(beyond, reach[origin])
             if deep > lowering[neighbour]:
                 lowering[neighbour] = deep
                 source[neighbour] = origin
