@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from worldgen.config import WorldConfig
-from worldgen.drainage import drain
+from worldgen.drainage import CHANNEL_AREA, drain
 from worldgen.drainage_tree import donors_first
 from worldgen.errors import InputError
 from worldgen.hydrology import route, sea_mask
@@ -124,6 +124,15 @@ def test_ground_far_from_water_keeps_every_bit() -> None:
     np.testing.assert_array_equal(drain(gable, 4.0), gable)
 
 
+def test_an_even_slope_gets_no_beds_along_the_grid() -> None:
+    z = np.arange(300.0)[:, None]
+    slope = (200 - 0.05 * 30 * z + hills((300, 100), 0.5)).astype(np.float32)
+    water = route(slope, 30.0)
+    assert water.lake_depth.max() == 0
+    assert water.accumulation.max() > 10 * CHANNEL_AREA
+    np.testing.assert_array_equal(drain(slope, 30.0), slope)
+
+
 def test_a_breach_is_a_valley_and_no_slot() -> None:
     # A plane that falls south, with a dam 5 m high across it: the cheapest is to cut the dam.
     z, x = np.mgrid[:80, :81].astype(float)
@@ -219,6 +228,15 @@ def test_a_world_has_no_pits_unless_its_rivers_are_turned_off() -> None:
     wet = make_terrain(WorldConfig(**values))
     assert route(dry.elevation, 8.0, sea_level=0.0).lake_depth.max() > 0
     assert route(wet.elevation, 8.0, sea_level=0.0).lake_depth.max() == 0
+
+
+def test_dunes_leave_the_rivers_open() -> None:
+    config = WorldConfig(preset="desert", size=257, seed=7, spacing=6.0)
+    bare = config.model_copy(update={"terrain": config.terrain.model_copy(update={"dunes": 0.0})})
+    rivers = route(make_terrain(bare).elevation, 6.0).rivers(CHANNEL_AREA)
+    sandy = route(make_terrain(config).elevation, 6.0)
+    assert sandy.lake_depth.max() > 0.5  # between dunes
+    assert (sandy.lake_depth[rivers] > 0.05).mean() < 0.02
 
 
 def test_bad_input_is_named() -> None:

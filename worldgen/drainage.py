@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from worldgen import drainage_tree, flow, valleys
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
-from worldgen.hydrology import BoolArray, checked_elevation, sea_mask
+from worldgen.hydrology import BoolArray, checked_elevation, sea_mask, water_surface
 from worldgen.noise import fractal, permutation
 
 Elevation = NDArray[np.floating[Any]]
@@ -27,10 +27,16 @@ BED_SLOPE = 3e-4
 # A cell in the water's way weighs so many times one that would be filled, as a cut has banks as well.
 BREACH_WEIGHT = 4.0
 
-# On ground that is almost level, swells decide where water goes, or it would run along the grid's eight
-# directions: their height in parts of the spacing and at most in metres, and how many cells they are long.
-# With 0.05, breaches through a plain were straight for fifty cells.
-SWELL, SWELL_MAXIMUM, SWELL_CELLS = 0.25, 0.8, 24.0
+# In and around hollows, swells decide where water goes, or a breach would run along the grid's eight
+# directions, through a plain for fifty cells: their height in parts of the spacing, at most in metres or the
+# hollow's depth, and how many cells they are long. On level ground a trace of them breaks the ties.
+SWELL, SWELL_MAXIMUM, SWELL_CELLS, SWELL_TRACE = 0.25, 0.8, 24.0, 0.0005
+
+# From so many m² of ground on, water has a bed.
+CHANNEL_AREA = 3e4
+
+# A catchment with a river is on average at least so many cells wide, see `drainage_tree.rivers`.
+CATCHMENT_CELLS = 4.0
 
 # Width and depth in metres of a river that drains 1 km², and with which power of the area they grow (Leopold,
 # Maddock 1953). About 1.5 times those of real streams, as a world's few square kilometres stand for more.
@@ -77,7 +83,7 @@ def drain(
     *,
     sea_level: float | None = None,
     strength: float = 1.0,
-    channel_area: float = 3e4,
+    channel_area: float = CHANNEL_AREA,
     deepest_breach: float | None = None,
     smallest_lake: float | None = None,
 ) -> NDArray[Any]:
@@ -94,7 +100,7 @@ def drain(
     spacing : metres between cells. A bed narrower than that is the shallower.
     sea_level : metres; the sea's ground is kept, rivers end at this level. None for land without sea.
     strength : multiplies width and depth of the beds; with 0 only pits are taken out.
-    channel_area : m², the least area whose water has a bed.
+    channel_area : m², the least area whose water has a bed; more on slopes that are too even to gather it.
     deepest_breach : metres; None for 5 % of the relief (1st to 99th percentile), at least 15 m.
     smallest_lake : m²; None for a hectare, at least 100 cells.
 
@@ -129,6 +135,8 @@ def drain(
     fitted = _without_pits(heights, tree, floor)
     area = flow.frame(np.full(ground.shape, spacing**2), 0.0)
     drainage_tree.gather(area, tree.receivers, tree.order)
+    river = drainage_tree.rivers(area, tree.receivers, tree.order, channel_area, CATCHMENT_CELLS * spacing**2)
+    area = np.where(river, area, 0.0)
     bed, depth, breadth = _beds(fitted, area, spacing, tree, floor, strength, channel_area)
     before = np.maximum(heights, fitted)
     cut = before - bed
@@ -179,25 +187,29 @@ def _tree(
     level: FloatArray, spacing: float, sea: BoolArray, deepest_breach: float, smallest_lake: float
 ) -> _Tree:
     """Find each cell's way out: the steepest, and from pits and lakes over the lowest sill."""
+    from scipy import ndimage
+
     width = level.shape[1] + 2
     down, across = np.arange(level.shape[0])[:, None], np.arange(level.shape[1])[None, :]
     table = permutation(0, "drainage/swell")
-    swell = min(SWELL * spacing, SWELL_MAXIMUM) * fractal(
-        across / SWELL_CELLS, down / SWELL_CELLS, table, octaves=2
-    )
-    beneath = float(level.min()) - 1.0  # water next to the sea flows into it
+    swell = fractal(across / SWELL_CELLS, down / SWELL_CELLS, table, octaves=2)
+    water = flow.unframe(water_surface(level, spacing, sea, None), level.shape)
+    lake = _lakes(water - level, deepest_breach, smallest_lake)
+    height = np.minimum(water - level, min(SWELL * spacing, SWELL_MAXIMUM))
+    around = 2 * int(SWELL_CELLS // 2) + 1
+    height = ndimage.uniform_filter(ndimage.maximum_filter(height, around), around)
+    swell *= height + SWELL_TRACE * spacing
+    beneath = float(level.min()) - spacing  # water next to the sea flows into it
     routing = flow.frame(np.where(sea, beneath, level + swell), np.inf)
     visited, outlets = _outlets(sea)
-    parents, levels = drainage_tree.spill_tree(routing, visited, outlets, width)
-    depth = np.subtract(levels, routing, out=np.zeros(routing.size), where=parents >= 0)
-    lake = _lakes(flow.unframe(depth, level.shape), deepest_breach, smallest_lake)
+    parents = drainage_tree.spill_tree(routing, visited, outlets, width)
     receivers, pits = drainage_tree.steepest(routing, parents, width)
     pits = pits[np.argsort(routing[pits], kind="stable")]
     in_the_way = drainage_tree.lead_out(routing, parents, receivers, pits)
     receivers[flow.frame(sea, False)[receivers]] = -1
     order = drainage_tree.donors_first(receivers, flow.frame(~sea, False))
     rise = drainage_tree.lift(receivers, order, width, _least_step(level, spacing))
-    lake_levels = np.where(flow.frame(lake, False), levels, np.nan)
+    lake_levels = flow.frame(np.where(lake, water, np.nan), np.nan)
     return _Tree(receivers, order, rise, in_the_way, lake_levels, width)
 
 

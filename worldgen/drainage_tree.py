@@ -42,10 +42,8 @@ def pop(heap: IntArray, key: FloatArray, size: int) -> int:
 
 
 @kernel
-def spill_tree(
-    surface: FloatArray, visited: ByteArray, outlets: IntArray, width: int
-) -> tuple[IntArray, FloatArray]:
-    """Return each cell's way out over the lowest sills, and the level to which water would stand on it.
+def spill_tree(surface: FloatArray, visited: ByteArray, outlets: IntArray, width: int) -> IntArray:
+    """Return the next cell on each cell's way out over the lowest sills; -1 at outlets and beyond.
 
     The priority-flood of `flow.flood`, but nothing is raised: below a sill it goes on from the lowest cell
     that it has reached, as Prim's algorithm grows a minimum spanning tree. So the way from a pit to its sill
@@ -56,15 +54,9 @@ def spill_tree(
     surface : (P,) float64, metres, framed.
     visited : (P,) uint8, 1 in the frame and under the sea and at the outlets, else 0; used up.
     outlets : (N,) int32, where water leaves.
-
-    Returns
-    -------
-    parents : (P,) int32, the next cell on the way out; -1 at outlets and where the flood does not go.
-    levels : (P,) float64, the highest point of that way, the cell included.
     """
     offsets = neighbour_offsets(width)
     parents = np.full(surface.size, -1, np.int32)
-    levels = surface.copy()
     queue = np.empty(surface.size + 1, np.int32)
     heap = np.empty(2 * surface.size + 1, np.int32)  # a cell waits in it at most twice: found, then as a sill
     size = 0
@@ -88,7 +80,6 @@ def spill_tree(
                     continue
                 visited[neighbour] = 1
                 parents[neighbour] = cell
-                levels[neighbour] = max(surface[neighbour], levels[cell])
                 if higher:
                     queue[tail] = neighbour
                     tail += 1
@@ -100,7 +91,7 @@ def spill_tree(
                 size += 1
                 sift_up(heap, surface, size, cell)
         if size == 0:
-            return parents, levels
+            return parents
         queue[0] = pop(heap, surface, size)
         size -= 1
         head = 0
@@ -196,6 +187,28 @@ def gather(amount: FloatArray, receivers: IntArray, order: IntArray) -> None:
     for cell in order:
         if receivers[cell] >= 0:
             amount[receivers[cell]] += amount[cell]
+
+
+@kernel
+def rivers(
+    area: FloatArray, receivers: IntArray, order: IntArray, threshold: float, breadth: float
+) -> NDArray[np.bool_]:
+    """Return (P,) bool: cells that drain at least the area ``threshold``, and all below a cell that does.
+
+    A catchment must also be wider than ``breadth`` on average: area over the length of the longest way in it,
+    in cells. On an even slope the ways run side by side along the grid; each drains a strip one cell wide.
+    """
+    length = np.zeros(area.size)
+    wet = np.zeros(area.size, np.bool_)
+    for cell in order:
+        length[cell] += 1.0
+        if area[cell] >= threshold and area[cell] >= breadth * length[cell]:
+            wet[cell] = True
+        receiver = receivers[cell]
+        if receiver >= 0:
+            length[receiver] = max(length[receiver], length[cell])
+            wet[receiver] = wet[receiver] or wet[cell]
+    return wet
 
 
 @kernel

@@ -23,10 +23,11 @@ from scipy.ndimage import (
 
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
-from worldgen.drainage import drain
+from worldgen.drainage import CHANNEL_AREA, drain
 from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
+from worldgen.hydrology import route
 from worldgen.noise import fractal, permutation
 from worldgen.relief import macro_relief
 from worldgen.rng import child_seed
@@ -216,8 +217,19 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     if config.erosion.rivers > 0:
         elevation = drain(elevation, spacing, sea_level=config.sea_level, strength=config.erosion.rivers)
     if config.terrain.dunes > 0:
-        elevation = elevation + dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
+        sand = dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
+        if config.erosion.rivers > 0:
+            sand = sand * _off_rivers(elevation, spacing, config.sea_level)
+        elevation = elevation + sand
     return heightmap.with_elevation(elevation.astype(np.float32))
+
+
+def _off_rivers(elevation: Array32, spacing: float, sea_level: float | None) -> Array32:
+    """Return (H, W) in [0, 1]: 0 within 15 m of rivers, which carry sand away, 1 from 60 m on."""
+    rivers = route(elevation, spacing, sea_level=sea_level).rivers(CHANNEL_AREA)
+    if not rivers.any():
+        return np.ones(elevation.shape, np.float32)
+    return ramp(spacing * distance_transform_edt(~rivers), 15, 60)
 
 
 def _roughness(grid: Grid, config: WorldConfig) -> NDArray[np.float64]:
