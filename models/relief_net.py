@@ -1,8 +1,8 @@
 """The net of the macro relief: it turns a land made by physics into one that looks surveyed.
 
 Stream power gives valleys that join, but flanks as even as a roof and basins as flat as a table. The net adds
-to it, cell by cell, what real land of that style has at the same spacing. It is an image-to-image translator
-trained without pairs. Convolutions never pad, as in the amplifier.
+to it, cell by cell, what real land of that style has at the same spacing and stream power would wear away.
+Convolutions never pad, as in the amplifier.
 """
 
 from __future__ import annotations
@@ -94,21 +94,24 @@ class _DilatedBlock(nn.Module):
 
 
 VIEW_HALO = 8
+VIEWS = 8
 
 
-def relief_view(elevation: Tensor, spacing: Tensor) -> Tensor:
+def relief_view(elevation: Tensor, worn: Tensor, spacing: Tensor) -> Tensor:
     """What the discriminator of macro reliefs sees, in true slopes: a style has its own.
 
-    Height over two surroundings, gradients, curvature, and the scale.
+    Height over two surroundings, gradients, curvature, what was added to the worn land, how steep the place
+    is, and the scale.
 
     Parameters
     ----------
-    elevation : (B, 1, H, W) metres.
+    elevation : (B, 1, H, W) metres, the real map or a made one.
+    worn : (B, 1, H + 2 HALO, W + 2 HALO) metres, the map it was made from.
     spacing : (B, 1, 1, 1) metres between cells.
 
     Returns
     -------
-    (B, 7, H - 2 VIEW_HALO, W - 2 VIEW_HALO).
+    (B, VIEWS, H - 2 VIEW_HALO, W - 2 VIEW_HALO).
     """
     z = elevation / spacing
     wide = functional.avg_pool2d(z, 2 * VIEW_HALO + 1, stride=1)
@@ -117,8 +120,12 @@ def relief_view(elevation: Tensor, spacing: Tensor) -> Tensor:
     ring = crop(z, VIEW_HALO - 1)
     vertical = (ring[..., 2:, 1:-1] - ring[..., :-2, 1:-1]) / 2
     horizontal = (ring[..., 1:-1, 2:] - ring[..., 1:-1, :-2]) / 2
-    laplacian = crop(smooth(crop(z, VIEW_HALO - 2)), 0) - middle
-    views = [(middle - wide) * 1.5, (middle - near) * 8, vertical * 5, horizontal * 5, laplacian * 16]
-    steep = torch.log10(functional.avg_pool2d(vertical**2 + horizontal**2, 9, 1, 4) + 1e-6) / 2 + 1
-    scale = (torch.log2(spacing / 120)).expand_as(middle)
-    return torch.cat([compress(torch.cat(views, dim=1)), steep, scale], dim=1)
+    laplacian = smooth(crop(z, VIEW_HALO - 2)) - middle
+    worn = crop(worn, HALO + VIEW_HALO - 1) / spacing
+    steep = (worn[..., 2:, 1:-1] - worn[..., :-2, 1:-1]).square()
+    steep = functional.avg_pool2d(steep + (worn[..., 1:-1, 2:] - worn[..., 1:-1, :-2]).square(), 9, 1, 4) / 4
+    unit = (steep + 0.02**2).sqrt()  # root mean square slope around
+    views = [(middle - wide) / 3, 2 * (middle - near), vertical, horizontal, 4 * laplacian]
+    views.append(3 * (middle - worn[..., 1:-1, 1:-1]))
+    scale = torch.log2(spacing / 120).expand_as(middle)
+    return torch.cat([compress(1.5 * torch.cat(views, dim=1) / unit), torch.log10(unit) + 1, scale], dim=1)

@@ -177,10 +177,12 @@ class Amplifier(nn.Module):
 class Discriminator(nn.Module):
     """Judge patches of a refined map: one logit for each 8×8 cells, each seeing about 60 cells across."""
 
-    def __init__(self, channels: tuple[int, int, int] = (32, 48, 64), styles: int = 0) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int] = (32, 48, 64), styles: int = 0, views: int | None = None
+    ) -> None:
         super().__init__()
         first, second, third = channels
-        self.entry = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * VIEWS, first, 3, padding=1))
+        self.entry = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * (views or VIEWS), first, 3, padding=1))
         self.style = StyleBias(styles, first)
         self.net = nn.Sequential(
             _Residual(first),

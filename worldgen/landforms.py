@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from worldgen.flow import CONTOUR, DISTANCE
 from worldgen.kernel import kernel
@@ -30,6 +31,7 @@ Mix = Callable[[FloatArray, FloatArray], Weights]
 STEPS = (12, 16, 20, 28, 44)  # steps at each level of the pyramid, finest first
 _REACH = 2  # cells that a step reads around a cell
 _HEAD_AREA = 0.25  # km², drainage area of a channel head: below it, slopes stay as they are
+_GATHERING = 30  # steps in which a real map's drainage area is summed before it is worn
 _LAYERS = 220.0  # metres, thickness of a soft and a hard layer of rock together
 _YOUNG_LEVEL = 2  # level at which volcanoes are set on the land
 _BEND = 1.5  # cells by which the finished land is bent, so that no valley follows the grid's directions
@@ -79,6 +81,37 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
         relax(elevation, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
         elevation, area = (part[cut:-cut, cut:-cut] for part in (elevation, area))
     return _bent(np.ascontiguousarray(elevation), np.ascontiguousarray(area), window, seed)
+
+
+def worn(elevation: NDArray[np.floating], spacing: float, steps: int = 8) -> tuple[FloatArray, FloatArray]:
+    """Let the process that makes landforms work on a real map while the land rises as fast as it wears.
+
+    Parameters
+    ----------
+    elevation : (H, W) metres.
+    spacing : metres between cells.
+    steps : of wear; the valleys stay where they are.
+
+    Returns
+    -------
+    worn elevation (H, W) metres, and drainage area (H, W) km², which near the edges lacks what flows in.
+    """
+    frame = _REACH * _GATHERING
+    land = np.pad(np.asarray(elevation, np.float64), frame, mode="symmetric")
+    area = np.full(land.shape, spacing * spacing * 1e-6)
+    still, ones = np.zeros(land.shape), np.ones(land.shape)
+    gathered = land.copy()
+    relax(gathered, area, still, 1e9 * ones, ones, still, spacing, _GATHERING)  # water alone
+    land, area = (part[frame:-frame, frame:-frame] for part in (land, area))
+    for _ in range(steps):
+        before = np.pad(land, _REACH, mode="symmetric")
+        after, carried = before.copy(), np.pad(area, _REACH, mode="edge")
+        flat = np.ones(after.shape)
+        relax(after, carried, 0 * flat, flat, flat, 0.1 * flat, spacing, 1)
+        inner = np.s_[_REACH:-_REACH, _REACH:-_REACH]
+        lowered = gaussian_filter(before[inner] - after[inner], 6.0, mode="nearest")
+        land, area = after[inner] + lowered, carried[inner]
+    return land, area
 
 
 def _refined(coarse: FloatArray, parents: Window, children: Window) -> FloatArray:

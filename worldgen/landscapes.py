@@ -43,8 +43,8 @@ class Landscape:
     wavelength: float = 14_000.0
     uplift: tuple[float, float] = (0.3, 1.3)
     stretch: float = 1.0
-    roughness: float = 0.5
-    creep: float = 0.1
+    roughness: float = 0.6
+    creep: float = 0.05
     plateau: float = 0.0
     layers: float = 1.0
     cones: float = 0.0
@@ -54,28 +54,21 @@ class Landscape:
 
 
 LANDSCAPES: dict[str, Landscape] = {
-    "alpine": Landscape(steepness=0.26, uplift=(0.3, 1.3), roughness=0.4),
-    "mountains": Landscape(steepness=0.2, uplift=(0.3, 1.3), roughness=0.5),
-    "hills": Landscape(steepness=0.08, wavelength=10_000.0, uplift=(0.3, 1.3), variety=0.7, roughness=0.6),
-    "plains": Landscape(steepness=0.02, wavelength=10_000.0, uplift=(0.5, 1.2), age=0.5, roughness=0.6),
+    "alpine": Landscape(steepness=0.3, uplift=(0.55, 1.2)),
+    "mountains": Landscape(steepness=0.24, uplift=(0.6, 1.2)),
+    "hills": Landscape(steepness=0.095, wavelength=9_000.0, uplift=(0.45, 1.25), variety=0.7),
+    "plains": Landscape(steepness=0.025, wavelength=9_000.0, uplift=(0.6, 1.2)),
     "canyons": Landscape(
         steepness=0.2,
         wavelength=12_000.0,
-        uplift=(0.2, 0.6),
+        uplift=(0.25, 0.6),
         plateau=900.0,
         layers=5.0,
         age=0.3,
-        roughness=0.4,
     ),
-    "desert": Landscape(steepness=0.14, stretch=3.0, wavelength=12_000.0, uplift=(0.08, 1.3), roughness=0.3),
+    "desert": Landscape(steepness=0.15, stretch=3.0, wavelength=12_000.0, uplift=(0.12, 1.3)),
     "volcanic": Landscape(
-        steepness=0.1,
-        wavelength=16_000.0,
-        uplift=(0.35, 1.2),
-        cones=1700.0,
-        age=0.25,
-        variety=0.7,
-        roughness=0.5,
+        steepness=0.13, wavelength=12_000.0, uplift=(0.5, 1.2), cones=1900.0, age=0.5, variety=0.7
     ),
 }
 
