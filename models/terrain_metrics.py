@@ -1,242 +1,154 @@
-"""Held-out judgement of the terrain amplifier: refine coarsened real tiles and compare with the real ones.
+"""Learned terrain on trial: each style of land at each spacing, beside held-out real land and baselines.
 
-Slope and spectrum distances are taken between the generated left half and the *real right half* of a tile
-and the other way round, so that the floor, real left against real right, is what a perfect generator would
-get. Marginals do not see drainage, so curvature anisotropy (ridges and valleys are bent one way) and
-depressions stand beside them. Three baselines refine the same coarse map: a smooth surface, the same with
-fractal noise of the real slope variance, and the same with the *real* detail in random phase.
+`terrain_judgement` compares sets of maps; here the sets are made. Real tiles are cut into maps and grouped by
+style and spacing, the floor is drawn from the training places, and baselines take the floor's maps as models.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
-from worldgen.models.terrain_data import STRIPES, Tile, coarsened, read_folder, striping
-
-if TYPE_CHECKING:
-    from worldgen.models.terrain_net import Amplifier
+from worldgen.models.terrain_baselines import Erosion, eroded_fractal, fractal, phase_randomised
+from worldgen.models.terrain_data import STRIPES, Tile, read_folder, striping
+from worldgen.models.terrain_judgement import Land, judge
 
 FloatArray = NDArray[np.floating[Any]]
-FIGURES = ("slope_distance", "spectrum_distance", "anisotropy", "depression_area", "depression_depth")
+Sampler = Callable[[str, float, int, int, str], NDArray[np.float32]]
+SPACINGS = (30.0, 90.0)  # metres; maps are judged among maps of about the same spacing
+REFERENCES = 64  # most held-out maps of one style
 
 
-def slopes(elevation: FloatArray, spacing: float) -> FloatArray:
-    """Slope (rise over run) at each cell: (H, W) -> (H, W)."""
-    vertical, horizontal = np.gradient(elevation, spacing)
-    return np.asarray(np.hypot(vertical, horizontal))
+def styled_tiles(tiles: Sequence[Tile]) -> dict[tuple[str, float], list[Tile]]:
+    """Group tiles by (style, one of SPACINGS).
 
-
-def slope_distance(first: FloatArray, second: FloatArray, spacing: float) -> float:
-    """Wasserstein-1 distance between the slope distributions of two maps of equal spacing."""
-    at = (np.arange(256) + 0.5) / 256
-    quantiles = [np.quantile(slopes(part, spacing), at) for part in (first, second)]
-    return float(np.abs(quantiles[0] - quantiles[1]).mean())
-
-
-def radial_spectrum(elevation: FloatArray, bins: int = 16) -> FloatArray:
-    """Mean log10 power in rings of wave number from 1/32 to 1/2 cycles per cell: (H, W) -> (bins,)."""
-    height, width = elevation.shape
-    window = np.outer(np.hanning(height), np.hanning(width))
-    power = np.abs(np.fft.fft2((elevation - elevation.mean()) * window)) ** 2
-    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
-    edges = np.geomspace(1 / 32, 1 / 2, bins + 1)
-    ring = np.digitize(radius, edges) - 1
-    return np.array([np.log10(power[ring == index].mean() + 1e-12) for index in range(bins)])
-
-
-def spectrum_distance(first: FloatArray, second: FloatArray) -> float:
-    """Root mean square difference of two radial spectra in decades, after taking out their overall level."""
-    difference = radial_spectrum(first) - radial_spectrum(second)
-    return float(np.std(difference))
-
-
-def anisotropy(elevation: FloatArray) -> float:
-    """Mean of ||k1| - |k2|| / (|k1| + |k2|) over cells and three scales, k being the principal curvatures.
-
-    Ridges and valleys bend one way and score high; blobs and phase-randomised noise bend both ways.
+    Left out are tiles without a style, with lines along the axes, or with a spacing that is not within a
+    factor of 1.4 of one of SPACINGS.
     """
-    from scipy.ndimage import gaussian_filter
-
-    scores = []
-    for scale in (1.0, 2.0, 4.0):
-        parts = [gaussian_filter(elevation, scale, order=order) for order in ((2, 0), (0, 2), (1, 1))]
-        edge = int(3 * scale)
-        yy, xx, xy = (part[edge:-edge, edge:-edge] for part in parts)
-        middle, spread = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
-        first, second = np.abs(middle + spread), np.abs(middle - spread)
-        scores.append(float(np.mean(np.abs(first - second) / (first + second + 1e-12))))
-    return float(np.mean(scores))
+    groups: dict[tuple[str, float], list[Tile]] = {}
+    for tile in tiles:
+        near = [spacing for spacing in SPACINGS if spacing / 1.4 < tile.spacing < spacing * 1.4]
+        if tile.style is not None and near and striping(tile.elevation) < STRIPES:
+            groups.setdefault((tile.style, near[0]), []).append(tile)
+    return groups
 
 
-def depressions(elevation: FloatArray, tolerance: float) -> tuple[float, float]:
-    """Share of cells under the fill level of a depression, and mean fill depth over the standard deviation.
+def land_maps(tiles: Sequence[Tile], size: int) -> list[Land]:
+    """Cut tiles into maps of (size, size) cells; not those that are by more than a tenth level or sea.
 
-    Depressions shallower than ``tolerance`` metres count as level: elevation models are rounded.
+    Level are sea, lakes and voids; sea that resampling has ruffled is told by lying at most a metre high.
     """
-    depth = _fill(np.ascontiguousarray(elevation, dtype=np.float64)) - elevation
-    depth = np.where(depth > tolerance, depth, 0.0)
-    return float((depth > 0).mean()), float(depth.mean() / (np.std(elevation) + 1e-12))
+    maps = []
+    for tile in tiles:
+        water = tile.flat | (tile.elevation <= 1.0)
+        height, width = tile.elevation.shape
+        for top in range(0, height - size + 1, size):
+            for left in range(0, width - size + 1, size):
+                cut = np.s_[top : top + size, left : left + size]
+                if water[cut].mean() <= 0.1:
+                    maps.append(Land(tile.elevation[cut], tile.spacing, tile.place))
+    return maps
 
 
-def _fill(elevation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fill depressions by priority flood (Barnes, Lehman and Mulla 2014) from the border, 8 neighbours."""
-    import heapq
-
-    height, width = elevation.shape
-    filled = np.full(elevation.shape, np.inf)
-    heap: list[tuple[float, int, int]] = []
-    for row in range(height):
-        for column in range(width):
-            if row in (0, height - 1) or column in (0, width - 1):
-                filled[row, column] = elevation[row, column]
-                heap.append((float(elevation[row, column]), row, column))
-    heapq.heapify(heap)
-    levels = elevation.tolist()
-    while heap:
-        level, row, column = heapq.heappop(heap)
-        for next_row in range(max(row - 1, 0), min(row + 2, height)):
-            for next_column in range(max(column - 1, 0), min(column + 2, width)):
-                if filled[next_row, next_column] == np.inf:
-                    filled[next_row, next_column] = max(level, levels[next_row][next_column])
-                    heapq.heappush(heap, (filled[next_row, next_column], next_row, next_column))
-    return filled
+def spread_over_places(maps: Sequence[Land], count: int, random: np.random.Generator) -> list[Land]:
+    """Pick at most `count` maps, as evenly from all places as they have them, in random order."""
+    taken: dict[str, int] = {}
+    ranked: list[tuple[int, int, Land]] = []
+    for index in random.permutation(len(maps)):
+        turn = taken.get(maps[index].place, 0)
+        taken[maps[index].place] = turn + 1
+        ranked.append((turn, len(ranked), maps[index]))
+    return [land for _, _, land in sorted(ranked, key=lambda entry: entry[:2])[:count]]
 
 
-def evaluate(
+def evaluate_generation(
     data: Path,
+    sampler: Sampler,
     *,
-    weights: Path | None = None,
-    places: tuple[str, ...] | None = None,
-    levels: int = 3,
+    places: Sequence[str],
+    erosion: Erosion | None = None,
     size: int = 256,
+    count: int = 16,
     seed: int = 0,
-    limit: int | None = None,
+    stages: Sequence[str] = ("raw", "final"),
+    sheet: Path | None = None,
     spacing: float | None = None,
 ) -> dict[str, Any]:
-    """Judge an amplifier on places that it was not trained on.
+    """Judge a generator on each style of land that has held-out maps.
 
     Parameters
     ----------
-    data : folder of elevation tiles, as for training.
-    weights : weight file; the shipped one by default.
-    places : places to judge on; those that the weight file's record holds out by default, or all there are
-        when none of those is in the folder.
-    levels : refinements between the coarsened and the judged map.
-    size : cells per side of the judged middle of each tile.
-    limit : at most so many tiles.
+    data : folder of elevation tiles with styles, as for training.
+    sampler : called as ``sampler(style, spacing, size, index, stage)`` for (size, size) float32 metres.
+    places : places that were not trained on.
+    erosion : makes the eroded baseline, see `terrain_baselines.eroded_fractal`; without it there is none.
+    count : maps of each candidate and of the floor.
+    stages : stages of the generator to judge, each under ``learned_<stage>``.
+    sheet : PNG to write: four real and four generated maps of the last stage for each style, shuffled.
 
     Returns
     -------
-    dict: ``figures`` maps real, amplifier, smooth, fractal and phase to the mean of each of FIGURES over the
-    tiles; ``tiles`` counts them, ``places`` names their places, ``levels`` repeats the argument.
+    dict : from ``<style>@<spacing>m`` to what `judge` gives. Styles with fewer than 5 held-out or training
+    maps have the number of maps only.
 
     Raises
     ------
-    InputError : no tile can be judged.
+    InputError : no style has held-out maps.
     """
-    from worldgen.models.checkpoint import read_record
-    from worldgen.models.terrain_gan import WEIGHT_FILE, load_amplifier
+    from worldgen.models.terrain_sheet import blind_sheet
 
-    path = WEIGHT_FILE if weights is None else weights
-    net = load_amplifier(path)
-    if places is None:
-        places = tuple(read_record(path)["training"].get("held_out_places", ()))
-    tiles = [tile for tile in read_folder(data, spacing) if min(tile.elevation.shape) >= 2 * size]
-    chosen = [tile for tile in tiles if tile.place in places] or tiles
-    chosen = [tile for tile in chosen if _middle(tile.flat, size).mean() < 0.1]
-    chosen = [tile for tile in chosen if striping(tile.elevation) < STRIPES][:limit]
-    if not chosen:
-        raise InputError(f"{data} holds no land tile of at least {2 * size} cells a side to judge on")
-    random = np.random.default_rng(seed)
-    rows = [_judge(tile, refinements(tile, net, levels, seed, random), size) for tile in chosen]
-    figures = {
-        kind: {name: float(np.mean([row[kind][name] for row in rows])) for name in FIGURES}
-        for kind in rows[0]
-    }
-    return {
-        "figures": figures,
-        "tiles": len(chosen),
-        "places": sorted({tile.place for tile in chosen}),
-        "levels": levels,
-    }
-
-
-def refinements(
-    tile: Tile, net: Amplifier, levels: int, seed: int, random: np.random.Generator
-) -> dict[str, FloatArray]:
-    """Coarsen a tile and refine it again in each way; (H, W) maps in metres, the real one among them."""
-    from worldgen.models.terrain_gan import amplify, margin
-
-    step = 2**levels
-    real = tile.elevation[: tile.elevation.shape[0] // step * step, : tile.elevation.shape[1] // step * step]
-    coarse = Tile(tile.place, tile.spacing, real, np.zeros(real.shape, dtype=np.bool_))
-    for _ in range(levels):
-        coarse = coarsened(coarse)
-    halo = margin(levels)
-    padded = np.pad(coarse.elevation, halo, mode="reflect", reflect_type="odd")
-    window = {"row": 0, "column": 0, "height": real.shape[0], "width": real.shape[1]}
-    made = amplify(padded, coarse.spacing, levels=levels, seed=seed, origin=(-halo, -halo), net=net, **window)
-    smooth = _smooth_refinement(padded, halo, levels)
-    detail = real - smooth
-    return {
-        "real": real,
-        "amplifier": made,
-        "smooth": smooth,
-        "fractal": smooth + _fractal(smooth, real, step, random),
-        "phase": smooth + _phase_randomised(detail, random),
-    }
-
-
-def _smooth_refinement(padded: FloatArray, halo: int, levels: int) -> FloatArray:
-    import torch
-
-    from worldgen.models.layers import crop, upsample
-
-    fine = torch.from_numpy(np.asarray(padded, dtype=np.float32))[None, None]
-    for _ in range(levels):
-        fine = upsample(fine)
-        halo = 2 * (halo - 1)
-    return np.asarray(crop(fine, halo)[0, 0].numpy())
-
-
-def _fractal(smooth: FloatArray, real: FloatArray, step: int, random: np.random.Generator) -> FloatArray:
-    """Fractal noise finer than the coarse cells (power ~ k^-4), scaled to give the real slope variance."""
-    height, width = smooth.shape
-    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
-    shape = np.where(radius > 0.5 / step, np.maximum(radius, 1e-9) ** -2.0, 0.0)
-    noise = np.real(np.fft.ifft2(np.fft.fft2(random.normal(size=smooth.shape)) * shape))
-    wanted = np.mean(slopes(real, 1.0) ** 2) - np.mean(slopes(smooth, 1.0) ** 2)
-    return np.asarray(noise * np.sqrt(max(float(wanted), 0.0) / np.mean(slopes(noise, 1.0) ** 2)))
-
-
-def _phase_randomised(detail: FloatArray, random: np.random.Generator) -> FloatArray:
-    phases = np.angle(np.fft.fft2(random.normal(size=detail.shape)))
-    return np.asarray(np.real(np.fft.ifft2(np.abs(np.fft.fft2(detail)) * np.exp(1j * phases))))
-
-
-def _middle(array: NDArray[Any], size: int) -> NDArray[Any]:
-    top, left = (array.shape[0] - size) // 2, (array.shape[1] - size) // 2
-    return array[top : top + size, left : left + size]
-
-
-def _judge(tile: Tile, maps: dict[str, FloatArray], size: int) -> dict[str, dict[str, float]]:
-    middles = {kind: _middle(made, size) for kind, made in maps.items()}
-    real = np.hsplit(middles["real"], 2)
-    figures = {}
-    for kind, middle in middles.items():
-        left, right = np.hsplit(middle, 2)
-        crossed = ((left, real[1]), (right, real[0]))
-        area, depth = depressions(middle, tolerance=0.01 * tile.spacing)
-        figures[kind] = {
-            "slope_distance": float(np.mean([slope_distance(a, b, tile.spacing) for a, b in crossed])),
-            "spectrum_distance": float(np.mean([spectrum_distance(a, b) for a, b in crossed])),
-            "anisotropy": anisotropy(middle),
-            "depression_area": area,
-            "depression_depth": depth,
+    report: dict[str, Any] = {}
+    shown: tuple[list[Land], list[Land]] = ([], [])
+    for (style, about), tiles in sorted(styled_tiles(read_folder(data, spacing)).items()):
+        maps = land_maps(tiles, size)
+        held_out = [land for land in maps if land.place in places]
+        training = [land for land in maps if land.place not in places]
+        name = f"{style}@{about:.0f}m"
+        if not held_out:
+            continue
+        if min(len(held_out), len(training)) < 5:
+            report[name] = {"maps": {"reference": len(held_out), "floor": len(training)}}
+            continue
+        random = np.random.default_rng([seed, int(about), *style.encode()])
+        reference = spread_over_places(held_out, REFERENCES, random)
+        floor = spread_over_places(training, count, random)
+        step = float(np.median([land.spacing for land in reference]))
+        candidates = {
+            f"learned_{stage}": [
+                Land(sampler(style, step, size, index, stage), step, f"learned {index}")
+                for index in range(count)
+            ]
+            for stage in stages
         }
-    return figures
+        judged = candidates | _baselines(floor, erosion, random)
+        whole = [Land(tile.elevation, tile.spacing, tile.place) for tile in tiles if tile.place not in places]
+        report[name] = {"spacing": step, **judge(reference, floor, judged, whole, seed=seed)}
+        if candidates:
+            shown[0].extend(reference[:4])
+            shown[1].extend(candidates[f"learned_{stages[-1]}"][:4])
+    if not report:
+        raise InputError(f"{data} holds no land of a named style from the places {sorted(places)}")
+    if sheet is not None and shown[0]:
+        blind_sheet(*shown, sheet, seed)
+    return report
+
+
+def _baselines(
+    real: Sequence[Land], erosion: Erosion | None, random: np.random.Generator
+) -> dict[str, list[Land]]:
+    def made(kind: str, make: Callable[[Land], FloatArray]) -> list[Land]:
+        return [Land(make(land), land.spacing, f"{kind} {index}") for index, land in enumerate(real)]
+
+    sets = {
+        "fractal": made("fractal", lambda land: fractal(land.elevation, random)),
+        "phase": made("phase", lambda land: phase_randomised(land.elevation, random)),
+    }
+    if erosion is not None:
+        eroded = made("eroded", lambda land: eroded_fractal(land.elevation, land.spacing, erosion, random))
+        sets["fractal_eroded"] = eroded
+    return sets

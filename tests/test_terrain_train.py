@@ -1,4 +1,4 @@
-"""Training: the same seed gives the same weights, resuming is bit-exact, the metrics know real from noise."""
+"""Training: the same seed gives the same weights, resuming is bit-exact."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
-from worldgen.models import terrain_metrics as metrics
 from worldgen.models.checkpoint import file_hash, read_record
 from worldgen.models.losses import discriminator_loss, energy_score, generator_loss, gradient_penalty
+from worldgen.models.terrain_refinement import FIGURES, evaluate
 from worldgen.models.terrain_train import TerrainTraining, train
 
 
@@ -92,35 +92,7 @@ def test_energy_score_is_least_for_the_real_distribution() -> None:
 
 
 def test_evaluation_names_held_out_places(data: Path, straight: Path) -> None:
-    report = metrics.evaluate(data, weights=straight, levels=1, size=100, spacing=30.0)
+    report = evaluate(data, weights=straight, levels=1, size=100, spacing=30.0)
     assert report["places"] == ["place1"]
     assert set(report["figures"]) == {"real", "amplifier", "smooth", "fractal", "phase"}
-    assert set(report["figures"]["real"]) == set(metrics.FIGURES)
-
-
-def test_slope_of_a_plane() -> None:
-    plane = np.add.outer(np.arange(8) * 3.0, np.arange(8) * 4.0)
-    np.testing.assert_allclose(metrics.slopes(plane, 10.0), 0.5)
-    assert metrics.slope_distance(plane, 2 * plane, 10.0) == pytest.approx(0.5)
-
-
-def test_spectrum_distance_ignores_scale_and_sees_roughness() -> None:
-    land = hills(128)
-    assert metrics.spectrum_distance(land, 3 * land) == pytest.approx(0, abs=1e-3)
-    rough = land + np.random.default_rng(0).normal(size=land.shape)
-    assert metrics.spectrum_distance(land, rough) > 0.3
-
-
-def test_anisotropy_tells_ridges_from_blobs() -> None:
-    ridges = np.sin(np.arange(96) / 5)[None, :] * np.ones((96, 1))
-    assert metrics.anisotropy(ridges) > 0.95
-    assert metrics.anisotropy(hills(96)) < 0.65
-
-
-def test_a_pit_is_filled_to_its_outlet() -> None:
-    bowl = np.full((9, 9), 10.0)
-    bowl[3:6, 3:6] = 4.0
-    bowl[4, 6:] = 8.0  # the outlet
-    area, depth = metrics.depressions(bowl, tolerance=0.1)
-    assert area == pytest.approx(9 / 81)
-    assert depth == pytest.approx(9 * 4 / 81 / bowl.std())
+    assert set(report["figures"]["real"]) == set(FIGURES)

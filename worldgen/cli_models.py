@@ -109,12 +109,25 @@ def evaluate_terrain(
     spacing: Annotated[
         float | None, typer.Option(help="Metres per cell, for files that do not say it.")
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="PNG to write: real and refined hillshades, shuffled; key beside it.")
+    ] = None,
 ) -> None:
     """Judge the terrain amplifier on held-out places, beside a floor and baselines; prints JSON."""
-    from worldgen.models.terrain_metrics import evaluate as run
+    from worldgen.models.terrain_refinement import evaluate as run
 
-    figures = run(_folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing)
-    typer.echo(json.dumps(figures, indent=2))
+    for option, path, suffix in (("--output", output, ".json"), ("--sheet", sheet, ".png")):
+        if path is not None and path.suffix != suffix:
+            raise ConfigError(f"{option}: found '{path}'; allowed: a name that ends in {suffix}")
+    figures = run(_folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing, sheet=sheet)
+    text = json.dumps(figures, indent=2)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+    typer.echo(text)
 
 
 def _folder(path: Path) -> Path:
