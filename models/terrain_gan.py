@@ -1,9 +1,8 @@
 """Random access to the learned terrain amplifier: numpy in, numpy out.
 
-``weather`` turns a macro relief made by physics into one that looks surveyed; ``amplify`` refines a coarse
-map ×2 again and again with one small net. A window of the result depends on the cells around it, the seed and
-its world coordinates, and on nothing else: the same window cut from a larger one has the same bits, in any
-order and on any number of threads (see `worldgen.models.blocks`).
+``amplify`` refines a coarse map ×2 again and again with one small net. A window of the result depends on the
+cells around it, the seed and its world coordinates, and on nothing else: the same window cut from a larger
+one has the same bits, in any order and on any number of threads (see `worldgen.models.blocks`).
 """
 
 from __future__ import annotations
@@ -24,11 +23,9 @@ from worldgen.models.layers import DOWN_HALO, downsample, hashed_noise
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from worldgen.models.relief_net import ReliefNet
     from worldgen.models.terrain_net import Amplifier
 
 WEIGHT_FILE = WEIGHTS / "terrain_amplifier.safetensors"
-RELIEF_WEIGHT_FILE = WEIGHTS / "terrain_relief.safetensors"
 BLOCK = (
     96  # coarse cells per side of a canonical block; 64 has 25 % more halo, 128 wastes more at window edges
 )
@@ -45,16 +42,6 @@ def load_amplifier(path: Path | None = None) -> Amplifier:
 
     path = WEIGHT_FILE if path is None else path
     net = terrain_net.Amplifier(**read_record(path)["config"])
-    load_weights(net, path)
-    return net.eval().requires_grad_(False)
-
-
-def load_relief_net(path: Path | None = None) -> ReliefNet:
-    """Load the shipped relief net, or the one in ``path``; as `load_amplifier`."""
-    from worldgen.models import relief_net
-
-    path = RELIEF_WEIGHT_FILE if path is None else path
-    net = relief_net.ReliefNet(**read_record(path)["config"])
     load_weights(net, path)
     return net.eval().requires_grad_(False)
 
@@ -171,69 +158,6 @@ def amplify(
             elevation = _refine(net, elevation, here, spacing / 2**level, wanted, key, rough, mix, pool)
             here = wanted.row, wanted.column
     return elevation
-
-
-def weather(
-    elevation: NDArray[np.floating],
-    area: NDArray[np.floating],
-    spacing: float,
-    *,
-    seed: int,
-    window: Window,
-    origin: tuple[int, int],
-    style: NDArray[np.float32] | None = None,
-    net: ReliefNet | None = None,
-    threads: int | None = None,
-) -> NDArray[np.float32]:
-    """Let the relief net add to a macro relief what real land of its style has at this spacing.
-
-    Parameters
-    ----------
-    elevation : (H, W) metres, a cut of an endless map, with `RELIEF_HALO` cells or more around the window.
-    area : (H, W) km² of drainage area.
-    spacing : metres between cells.
-    seed : decides the detail.
-    window : cells wanted.
-    origin : world coordinates (row, column) of ``elevation[0, 0]``.
-    style : (S, H, W) or (S, 1, 1) weights of the net's ``styles`` of land; None leaves it open.
-    net : from `load_relief_net`; the shipped one by default.
-    threads : workers; the result does not depend on them. All processors by default.
-
-    Returns
-    -------
-    (height, width) float32 metres.
-
-    Raises
-    ------
-    InputError : too few cells surround the window.
-    """
-    import torch
-
-    from worldgen.models.relief_net import HALO, NOISE
-
-    _check_halo(elevation.shape, origin, window.framed(HALO), HALO)
-    net = load_relief_net() if net is None else net
-    maps = np.stack([elevation, area]).astype(np.float32)
-    mix = None if style is None else _Mix(style, origin, 1)
-
-    def compute(block: Window) -> NDArray[np.float32]:
-        wide = block.framed(HALO)
-        seen = torch.from_numpy(wide.cut(maps, origin))[
-            :, None, None
-        ]  # elevation and area, (1, 1, h, w) each
-        noise = hashed_noise(seed, 0, NOISE, wide.row, wide.column, wide.height, wide.width)
-        with torch.inference_mode():
-            made = net(
-                seen[0],
-                seen[1],
-                torch.full((1, 1, 1, 1), spacing),
-                torch.from_numpy(noise)[None],
-                None if mix is None else mix.on(wide),
-            )
-        return np.asarray(made[0, 0].numpy(), dtype=np.float32)
-
-    with pinned_threads(threads) as pool:
-        return fill_blocks(window, BLOCK, compute, pool)
 
 
 @dataclass(frozen=True)

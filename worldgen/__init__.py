@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worldgen.export import ExportOptions
     from worldgen.grid import Grid
     from worldgen.heightmap import Heightmap
+    from worldgen.learned_terrain import LearnedTerrain
     from worldgen.materials import PBRMaterial
     from worldgen.mesh import Mesh, Model
     from worldgen.scene import Instances, Node, Scene
@@ -49,6 +50,7 @@ _HOMES = {
     "ExportOptions": "export",
     "Grid": "grid",
     "Heightmap": "heightmap",
+    "LearnedTerrain": "learned_terrain",
     "PBRMaterial": "materials",
     "Mesh": "mesh",
     "Model": "mesh",
@@ -66,6 +68,7 @@ __all__ = [
     "Heightmap",
     "InputError",
     "Instances",
+    "LearnedTerrain",
     "Mesh",
     "MissingExtraError",
     "Model",

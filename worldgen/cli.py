@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_models.train, name="train")
 app.add_typer(cli_models.evaluate, name="evaluate")
+app.add_typer(cli_models.sample, name="sample")
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one, a preset is built.")]
 Preset = Annotated[str | None, typer.Option(help="Named starting point; see `worldgen presets`.")]

@@ -43,6 +43,11 @@ class TerrainConfig(_Part):
     shape: Literal["range", "hills", "mesas", "islands", "volcano", "plains"] = Field(
         "range", description="the macro relief that gan and noise start from"
     )
+    style: Literal["alpine", "mountains", "hills", "plains", "canyons", "desert", "volcanic"] | None = Field(
+        None,
+        description="a piece of the endless learned land of that style at true scale, raised by base; shape, "
+        "relief and feature_size then say nothing",
+    )
     relief: float = Field(900.0, gt=0, le=9000, description="height from the low to the high ground, metres")
     feature_size: float = Field(
         2500.0, gt=10, le=200_000, description="distance between neighbouring summits or islands, metres"

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import minimum_filter
 
 from worldgen.flow import CONTOUR, DISTANCE
 from worldgen.kernel import kernel
@@ -31,7 +31,9 @@ Mix = Callable[[FloatArray, FloatArray], Weights]
 STEPS = (12, 16, 20, 28, 44)  # steps at each level of the pyramid, finest first
 _REACH = 2  # cells that a step reads around a cell
 _HEAD_AREA = 0.25  # km², drainage area of a channel head: below it, slopes stay as they are
-_GATHERING = 30  # steps in which a real map's drainage area is summed before it is worn
+_FALL = 1e-3  # slope of water over sediment
+_SETTLING = 0.3  # share of the water's depth that sediment fills in a step
+_SINK_REACH, _FILLING = 28, 48  # cells around the lowest ground of a region, and steps of filling
 _LAYERS = 220.0  # metres, thickness of a soft and a hard layer of rock together
 _YOUNG_LEVEL = 2  # level at which volcanoes are set on the land
 _BEND = 1.5  # cells by which the finished land is bent, so that no valley follows the grid's directions
@@ -61,57 +63,64 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
         inside = inside.framed(_REACH * steps)
         windows.append(inside)
         inside = inside.parents(1)
-    elevation = area = np.zeros((0, 0))
+    windows[-1] = windows[-1].framed(_SINK_REACH + _FILLING)
+    elevation = water = area = np.zeros((0, 0))
+    whole = window
     for level in reversed(range(len(STEPS))):
-        here, cell, cut = windows[level], spacing * 2**level, _REACH * STEPS[level]
+        here, cell = windows[level], spacing * 2**level
         x, z = here.centres(cell)
         weights = mix(x, z)
-        if level == len(STEPS) - 1:
-            elevation = initial_relief(weights, x, z, seed)
-            area = np.full(elevation.shape, cell * cell * 1e-6)
-        else:
-            coarser = windows[level + 1].framed(-_REACH * STEPS[level + 1])
-            elevation, area = _refined(elevation, coarser, here), _refined(area, coarser, here) / 2
-        if level == _YOUNG_LEVEL:
-            elevation += young_relief(weights, x, z, seed)
         land = ground(weights, x, z, seed)
         bumps = hashed_noise(seed, level, 1, here.row, here.column, here.height, here.width)[0]
-        elevation += land.roughness * cell * bumps
+        bumps = land.roughness * cell * bumps
+        if level == len(STEPS) - 1:
+            elevation = _filled(initial_relief(weights, x, z, seed) + bumps, cell)
+            water = elevation.copy()
+            area = np.full(elevation.shape, cell * cell * 1e-6)
+        else:
+            elevation, water, area = (_refined(part, whole, here) for part in (elevation, water, area))
+            area /= 2
+            elevation += bumps
+        if level == _YOUNG_LEVEL:
+            elevation += young_relief(weights, x, z, seed)
         rise = land.rise * (cell / np.sqrt(_HEAD_AREA))
-        relax(elevation, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
-        elevation, area = (part[cut:-cut, cut:-cut] for part in (elevation, area))
-    return _bent(np.ascontiguousarray(elevation), np.ascontiguousarray(area), window, seed)
+        np.maximum(water, elevation, out=water)
+        relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
+        cut = _REACH * STEPS[level]
+        if level == len(STEPS) - 1:
+            cut += _SINK_REACH + _FILLING
+        elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
+        whole = here.framed(-cut)  # what is valid of this level
+    return _bent(np.ascontiguousarray(water), np.ascontiguousarray(area), window, seed)
 
 
-def worn(elevation: NDArray[np.floating], spacing: float, steps: int = 8) -> tuple[FloatArray, FloatArray]:
-    """Let the process that makes landforms work on a real map while the land rises as fast as it wears.
+def _filled(elevation: FloatArray, spacing: float) -> FloatArray:
+    """Fill pits that are not the lowest ground within `_SINK_REACH` cells: (H, W) -> (H, W).
 
-    Parameters
-    ----------
-    elevation : (H, W) metres.
-    spacing : metres between cells.
-    steps : of wear; the valleys stay where they are.
-
-    Returns
-    -------
-    worn elevation (H, W) metres, and drainage area (H, W) km², which near the edges lacks what flows in.
+    Iterates the surface of least height that falls to a sink everywhere (Planchon and Darboux 2002), so often
+    that water finds ways of up to `_FILLING` cells. Without it, some valleys end in hollows.
     """
-    frame = _REACH * _GATHERING
-    land = np.pad(np.asarray(elevation, np.float64), frame, mode="symmetric")
-    area = np.full(land.shape, spacing * spacing * 1e-6)
-    still, ones = np.zeros(land.shape), np.ones(land.shape)
-    gathered = land.copy()
-    relax(gathered, area, still, 1e9 * ones, ones, still, spacing, _GATHERING)  # water alone
-    land, area = (part[frame:-frame, frame:-frame] for part in (land, area))
+    sink = elevation == minimum_filter(elevation, 2 * _SINK_REACH + 1, mode="nearest")
+    surface = np.where(sink, elevation, np.inf)
+    _lower_surface(surface, elevation, _FALL * spacing, _FILLING)
+    return np.where(np.isfinite(surface), surface, elevation)
+
+
+@kernel
+def _lower_surface(surface: FloatArray, elevation: FloatArray, rise: float, steps: int) -> None:
+    """Let each cell of ``surface`` fall to its lowest neighbour's level plus ``rise``, or its ground."""
+    height, width = surface.shape
+    following = surface.copy()
     for _ in range(steps):
-        before = np.pad(land, _REACH, mode="symmetric")
-        after, carried = before.copy(), np.pad(area, _REACH, mode="edge")
-        flat = np.ones(after.shape)
-        relax(after, carried, 0 * flat, flat, flat, 0.1 * flat, spacing, 1)
-        inner = np.s_[_REACH:-_REACH, _REACH:-_REACH]
-        lowered = gaussian_filter(before[inner] - after[inner], 6.0, mode="nearest")
-        land, area = after[inner] + lowered, carried[inner]
-    return land, area
+        for row in range(1, height - 1):
+            for column in range(1, width - 1):
+                if surface[row, column] > elevation[row, column]:
+                    lowest = np.inf
+                    for side in range(8):
+                        other = surface[row + _ROWS[side], column + _COLUMNS[side]]
+                        lowest = min(lowest, other + rise * DISTANCE[side])
+                    following[row, column] = min(surface[row, column], max(elevation[row, column], lowest))
+        surface[:] = following
 
 
 def _refined(coarse: FloatArray, parents: Window, children: Window) -> FloatArray:
@@ -129,6 +138,7 @@ def _refined(coarse: FloatArray, parents: Window, children: Window) -> FloatArra
 @kernel
 def relax(
     elevation: FloatArray,
+    water: FloatArray,
     area: FloatArray,
     rise: FloatArray,
     hardness: FloatArray,
@@ -139,12 +149,15 @@ def relax(
 ) -> None:
     """Let the land rise and water cut it, in place; what is valid shrinks by two cells a side each step.
 
-    Implicit in the cell's own elevation, so stable for any step: z = (z + rise + Σ w z_lower) / (1 + Σ w),
-    where w goes with the root of the drainage area and with the share of the water that flows that way.
+    Water runs over the surface ``water``, which stands above the ground in hollows: so rivers pass through
+    lakes, cut their outlets, and fill them with sediment. Cutting is implicit in the cell's own elevation, so
+    stable for any step: z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the root of the drainage
+    area and with the share of the water that flows that way.
 
     Parameters
     ----------
-    elevation : (H, W) metres.
+    elevation : (H, W) metres of the ground.
+    water : (H, W) metres of the ground or of the water on it.
     area : (H, W) km² of drainage area so far.
     rise : (H, W) metres of uplift a step.
     hardness : (H, W), by which what water cuts is divided.
@@ -153,59 +166,60 @@ def relax(
     """
     height, width = elevation.shape
     divisor = np.zeros((height, width))
-    next_elevation = elevation.copy()
-    next_area = area.copy()
+    next_elevation, next_water, next_area = elevation.copy(), water.copy(), area.copy()
     own = spacing * spacing * 1e-6
     for step in range(steps):
-        first = 2 * step
+        first = _REACH * step
         for row in range(first + 1, height - first - 1):
             for column in range(first + 1, width - first - 1):
                 total = 0.0
                 for side in range(8):
-                    drop = elevation[row, column] - elevation[row + _ROWS[side], column + _COLUMNS[side]]
+                    drop = water[row, column] - water[row + _ROWS[side], column + _COLUMNS[side]]
                     if drop > 0:
                         slope = drop / DISTANCE[side]
                         total += slope * np.sqrt(slope) * CONTOUR[side]
                 divisor[row, column] = total
         for row in range(first + 2, height - first - 2):
             for column in range(first + 2, width - first - 2):
-                level = elevation[row, column]
+                level = water[row, column]
+                ground = elevation[row, column]
                 gathered = own
-                for side in range(8):
-                    other_row = row + _ROWS[side]
-                    other_column = column + _COLUMNS[side]
-                    drop = elevation[other_row, other_column] - level
-                    if drop > 0:
-                        slope = drop / DISTANCE[side]
-                        share = slope * np.sqrt(slope) * CONTOUR[side] / divisor[other_row, other_column]
-                        gathered += area[other_row, other_column] * share
-                next_area[row, column] = gathered
-                cut = np.sqrt(1.0 + gathered / _HEAD_AREA) / hardness[row, column]
-                bed = level / _LAYERS
-                if bed - np.floor(bed) > 0.62:
-                    cut /= layers[row, column]
                 lowest = np.inf
                 pull = 0.0
                 weight = 0.0
                 around = 0.0
                 for side in range(8):
-                    other = elevation[row + _ROWS[side], column + _COLUMNS[side]]
-                    lowest = min(lowest, other)
+                    other_row = row + _ROWS[side]
+                    other_column = column + _COLUMNS[side]
+                    other = water[other_row, other_column]
                     drop = level - other
+                    slope = abs(drop) / DISTANCE[side]
+                    flow = slope * np.sqrt(slope) * CONTOUR[side]
                     if drop > 0:
-                        slope = drop / DISTANCE[side]
-                        share = slope * np.sqrt(slope) * CONTOUR[side] / divisor[row, column]
-                        pull += cut * share / DISTANCE[side] * other
-                        weight += cut * share / DISTANCE[side]
-                    around += (other - level) * (1.0 if DISTANCE[side] == 1.0 else 0.5) / 6.0
-                if weight > 0:
-                    level = (level + rise[row, column] + pull) / (1.0 + weight)
-                else:  # sediment fills a pit to its rim
-                    level = max(level, lowest + 1e-3 * spacing)
-                next_elevation[row, column] = level + creep[row, column] * around
+                        share = flow / divisor[row, column] / DISTANCE[side]
+                        pull += share * other
+                        weight += share
+                    elif drop < 0:
+                        gathered += area[other_row, other_column] * flow / divisor[other_row, other_column]
+                    lowest = min(lowest, other + _FALL * spacing * DISTANCE[side])
+                    beside = elevation[other_row, other_column] - ground
+                    around += beside * (1.0 if DISTANCE[side] == 1.0 else 0.5) / 6.0
+                if level > ground:  # a lake
+                    ground += _SETTLING * (level - ground)
+                elif weight > 0:
+                    cut = np.sqrt(1.0 + gathered / _HEAD_AREA) / hardness[row, column]
+                    bed = ground / _LAYERS
+                    if bed - np.floor(bed) > 0.62:
+                        cut /= layers[row, column]
+                    ground = (ground + rise[row, column] + cut * pull) / (1.0 + cut * weight)
+                ground += creep[row, column] * around
+                next_area[row, column] = gathered
+                next_elevation[row, column] = ground
+                next_water[row, column] = max(ground, lowest)
         for row in range(first + 2, height - first - 2):
             for column in range(first + 2, width - first - 2):
                 elevation[row, column] = next_elevation[row, column]
+                water[row, column] = next_water[row, column]
                 area[row, column] = next_area[row, column]
 
 

@@ -37,13 +37,14 @@ class Landscape:
     hardness : how much the rock varies from place to place.
     age : share of the way to a steady state that one step goes; young lands keep what they started from.
     variety : how much uplift differs from region to region.
+    trunk : how gently the land rises from trunk valleys to the ranges beside them.
     """
 
     steepness: float
     wavelength: float = 14_000.0
     uplift: tuple[float, float] = (0.3, 1.3)
     stretch: float = 1.0
-    roughness: float = 0.6
+    roughness: float = 0.1
     creep: float = 0.05
     plateau: float = 0.0
     layers: float = 1.0
@@ -51,6 +52,7 @@ class Landscape:
     hardness: float = 0.5
     age: float = 1.0
     variety: float = 0.5
+    trunk: float = 0.2
 
 
 LANDSCAPES: dict[str, Landscape] = {
@@ -135,11 +137,17 @@ def young_relief(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> F
 
 
 def _uplift(land: Landscape, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
-    """Uplift, 1 where the land's steepness is meant: x (1, W), z (H, 1) -> (H, W)."""
+    """Uplift, 1 where the land's steepness is meant, 0 in trunk valleys: x (1, W), z (H, 1) -> (H, W).
+
+    Trunk valleys are the lines where slow noise is 0: they join, and give an endless land the base level that
+    the sea gives to ours.
+    """
     noise = _slow(land, x, z, seed, "uplift", octaves=3)
     low, high = land.uplift
     region = land.variety * fractal(x / 50e3, z / 50e3, permutation(seed, "landforms/region"), octaves=2)
-    return (low + (high - low) * _step(noise, -0.45, 0.6)) * (1 + region) / (1 - region)
+    trunk = np.abs(_slow(land, x / 1.8, z / 1.8, seed, "trunk", octaves=3))
+    trunk = _step(trunk, 0.012, 0.012 + land.trunk)
+    return trunk * (low + (high - low) * _step(noise, -0.45, 0.6)) * (1 + region) / (1 - region)
 
 
 def _slow(land: Landscape, x: FloatArray, z: FloatArray, seed: int, stage: str, octaves: int) -> FloatArray:

@@ -1,7 +1,7 @@
 """Endless learned terrain: any window, alone, in any order, the same to the bit.
 
-Physics makes the macro relief (`worldgen.landforms`), one net makes it look surveyed, and another refines it
-×2 down to the spacing that was asked for (`worldgen.models.terrain_gan`).
+Physics makes the macro relief (`worldgen.landforms`); a net refines it ×2, level by level, down to the
+spacing that was asked for (`worldgen.models.terrain_gan`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from worldgen.models.blocks import Window
 from worldgen.rng import child_seed
 
 if TYPE_CHECKING:
-    from worldgen.models.relief_net import ReliefNet
     from worldgen.models.terrain_net import Amplifier
 
 FloatArray = NDArray[np.float64]
 Style = str | Mapping[str, float] | Callable[[FloatArray, FloatArray], Weights]
 
 COARSEST_RELIEF = 170.0  # metres: the macro relief has cells of more than half of that, up to it
+DRAINAGE_FRAME = 64  # cells around a window that its rivers come from
 FINEST_SPACING = 0.5  # metres; finer than 15 m the net only carries on what it learned at 30 m
 
 
@@ -40,7 +40,7 @@ class LearnedTerrain:
     style : name of a style of land (see `worldgen.landscapes.LANDSCAPES`), weights of several, or a function
         of world coordinates x (1, W) and z (H, 1) in metres that gives such weights for each cell.
     spacing : metres between cells. Spacings that differ by a power of two show the same land.
-    relief_net, amplifier : nets of your own, from `worldgen.models.terrain_gan`; the shipped ones by default.
+    amplifier : a net of your own, from `worldgen.models.terrain_gan.load_amplifier`; else the shipped one.
 
     Raises
     ------
@@ -59,7 +59,6 @@ class LearnedTerrain:
         style: Style = "alpine",
         spacing: float = 30.0,
         *,
-        relief_net: ReliefNet | None = None,
         amplifier: Amplifier | None = None,
     ) -> None:
         if not FINEST_SPACING <= spacing <= COARSEST_RELIEF:
@@ -68,7 +67,7 @@ class LearnedTerrain:
             )
         self.seed, self.spacing = seed, float(spacing)
         self._mix = style if callable(style) else _constant(style)
-        self._relief_net, self._amplifier = relief_net, amplifier
+        self._amplifier = amplifier
         self.levels = int(np.floor(np.log2(COARSEST_RELIEF / spacing)))
 
     def window(self, row: int, column: int, height: int, width: int) -> Heightmap:
@@ -92,9 +91,9 @@ class LearnedTerrain:
         for _ in range(self.levels):
             macro = macro.parents(0)
         macro = macro.framed(margin(self.levels))
-        relief, weights = self._relief(macro)
         if self._amplifier is None:
             self._amplifier = load_amplifier()
+        relief, weights = self._relief(macro, self._amplifier.styles)
         elevation = amplify(
             relief,
             self.spacing * step,
@@ -111,35 +110,30 @@ class LearnedTerrain:
         origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
         return Heightmap(elevation, Grid((height, width), self.spacing, origin))
 
-    def _relief(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def drained(self, row: int, column: int, height: int, width: int) -> Heightmap:
+        """Make one window as `window` does, then lead its rivers downhill (`worldgen.drainage.drain`).
+
+        Rivers know of the land up to `DRAINAGE_FRAME` cells around the window and no more, so windows side by
+        side agree on the land and not on each river's bed.
+        """
+        from worldgen.drainage import drain
+
+        frame = DRAINAGE_FRAME
+        wide = self.window(row - frame, column - frame, height + 2 * frame, width + 2 * frame)
+        elevation = drain(wide.elevation, self.spacing)[frame:-frame, frame:-frame]
+        origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
+        return Heightmap(elevation, Grid((height, width), self.spacing, origin))
+
+    def _relief(
+        self, window: Window, styles: Sequence[str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Macro relief of a window, (H, W) metres, and the styles' weights, (S, H, W) or (S, 1, 1)."""
-        from worldgen.models.relief_net import HALO
-        from worldgen.models.terrain_gan import load_relief_net, weather
-
-        if self._relief_net is None:
-            self._relief_net = load_relief_net()
-        spacing, wide = self.spacing * 2**self.levels, window.framed(HALO)
-        seed = child_seed(self.seed, "relief")
-        elevation, area = landform(self._mix, spacing, wide, seed)
-        weights = self._weights(wide, spacing, self._relief_net.styles)
-        relief = weather(
-            elevation,
-            area,
-            spacing,
-            seed=seed,
-            window=window,
-            origin=(wide.row, wide.column),
-            style=weights,
-            net=self._relief_net,
-        )
-        inner = weights[:, HALO:-HALO, HALO:-HALO] if weights.shape[-1] > 1 else weights
-        return relief, inner
-
-    def _weights(self, window: Window, spacing: float, styles: Sequence[str]) -> NDArray[np.float32]:
+        spacing = self.spacing * 2**self.levels
+        elevation, _ = landform(self._mix, spacing, window, child_seed(self.seed, "relief"))
         mix = self._mix(*window.centres(spacing))
         fields = [np.asarray(mix.get(name, 0.0), np.float32) for name in styles]
         shape = (1, 1) if all(field.size == 1 for field in fields) else (window.height, window.width)
-        return np.stack([np.broadcast_to(field, shape) for field in fields])
+        return elevation.astype(np.float32), np.stack([np.broadcast_to(field, shape) for field in fields])
 
 
 def _constant(style: str | Mapping[str, float]) -> Callable[[FloatArray, FloatArray], Weights]:

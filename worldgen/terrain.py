@@ -28,6 +28,7 @@ from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
 from worldgen.hydrology import route
+from worldgen.learned_terrain import LearnedTerrain
 from worldgen.noise import fractal, permutation
 from worldgen.relief import macro_relief
 from worldgen.rng import child_seed
@@ -56,10 +57,15 @@ def _grid(config: WorldConfig, spacing: float | None = None) -> Grid:
 
 
 def learned(config: WorldConfig) -> Heightmap:
-    """Macro relief refined by the terrain net."""
+    """Macro relief refined by the terrain net, or a piece of the endless land of a style."""
     from worldgen.models.terrain_gan import margin
 
     grid = _grid(config)
+    if config.terrain.style is not None:
+        first = -(config.size // 2)
+        land = LearnedTerrain(child_seed(config.seed, "land"), config.terrain.style, config.spacing)
+        elevation = land.window(first, first, config.size, config.size).elevation
+        return Heightmap(elevation + np.float32(config.terrain.base), grid)
     levels = int(
         np.clip(
             round(np.log2(config.terrain.feature_size / _CELLS_PER_FEATURE / config.spacing)),
@@ -189,12 +195,14 @@ def _refined_window(
 def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     """Let water cut gullies and slopes that are too steep slide, lay mesa steps, river beds and dunes.
 
-    A file's land was eroded by nature: it stays as it is.
+    A file's land was eroded by nature: it stays as it is. The endless land of a style was eroded as it was
+    made: it only gets river beds and dunes.
     """
     if config.terrain.source == "dem":
         return heightmap
     elevation, spacing = heightmap.elevation, heightmap.grid.spacing
-    if config.erosion.strength > 0:
+    made_whole = config.terrain.source == "gan" and config.terrain.style is not None
+    if config.erosion.strength > 0 and not made_whole:
         elevation = stream_power(
             elevation + _roughness(heightmap.grid, config),
             spacing,
@@ -204,9 +212,9 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             diffusivity=0.0003,
             sea_level=config.sea_level,
         )
-    if config.terrain.shape == "mesas":
+    if config.terrain.shape == "mesas" and not made_whole:
         elevation = terraces(elevation, heightmap.grid, config.terrain.relief, config.seed)
-    if config.erosion.thermal > 0:
+    if config.erosion.thermal > 0 and not made_whole:
         elevation = thermal(
             elevation,
             spacing,
