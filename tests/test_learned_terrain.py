@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 from worldgen import LearnedTerrain, WorldConfig
@@ -15,7 +17,7 @@ from worldgen.config import TerrainConfig
 from worldgen.errors import ConfigError, InputError
 from worldgen.hydrology import route
 from worldgen.landscapes import LANDSCAPES
-from worldgen.sampling import sample_tile
+from worldgen.sampling import evaluate_samples, sample_tile
 from worldgen.terrain import make_terrain
 
 
@@ -132,3 +134,23 @@ def test_config_and_landscapes_name_the_same_styles() -> None:
         assert TerrainConfig(style=style).style == style  # type: ignore[arg-type]
     schema = TerrainConfig.model_json_schema()["properties"]["style"]["anyOf"][0]["enum"]
     assert set(schema) == set(LANDSCAPES)
+
+
+def test_evaluation_judges_samples_of_styles_that_are_held_out(tmp_path: Path) -> None:
+    names = ["file,place,landscape,spacing_m,scale,offset"]
+    for index in range(24):
+        held_out = index < 8
+        noise = np.random.default_rng(index).normal(size=(256, 256))
+        elevation = gaussian_filter(noise, 9) * 900 + gaussian_filter(noise, 2) * 15
+        values = (elevation - elevation.min()) * 100
+        Image.fromarray(values.astype(np.uint16)).save(tmp_path / f"{index:02d}.png")
+        place = "miyazaki_kyushu" if held_out else f"place{index % 4}"
+        names.append(f"{index:02d}.png,{place},fold_mountains,30,0.01,0")
+    (tmp_path / "index.csv").write_text("\n".join(names) + "\n")
+    report = evaluate_samples(tmp_path, count=5)
+    assert list(report) == ["mountains@30m"]
+    assert {"learned_raw", "learned_final", "fractal", "phase", "fractal_eroded"} <= set(
+        report["mountains@30m"]["ratios"]
+    )
+    area = {name: means["depression_area"] for name, means in report["mountains@30m"]["means"].items()}
+    assert area["learned_final"] < area["learned_raw"]

@@ -67,7 +67,18 @@ def test_the_command_writes_what_it_prints(
 
     monkeypatch.setattr(terrain_refinement, "evaluate", stand_in)
     output, sheet = tmp_path / "new" / "figures.json", tmp_path / "sheet.png"
-    arguments = ["evaluate", "terrain", "--data", str(folder), "-o", str(output), "--sheet", str(sheet)]
+    arguments = [
+        "evaluate",
+        "terrain",
+        "--mode",
+        "refine",
+        "--data",
+        str(folder),
+        "-o",
+        str(output),
+        "--sheet",
+        str(sheet),
+    ]
     run = CliRunner().invoke(app, arguments)
     assert run.exit_code == 0
     assert output.read_text() == run.output == '{\n  "tiles": 3\n}\n'
@@ -76,6 +87,8 @@ def test_the_command_writes_what_it_prints(
 
 @pytest.mark.parametrize(("option", "name"), [("--output", "figures.txt"), ("--sheet", "sheet.jpg")])
 def test_the_command_refuses_other_files(folder: Path, option: str, name: str) -> None:
-    run = CliRunner().invoke(app, ["evaluate", "terrain", "--data", str(folder), option, name])
+    run = CliRunner().invoke(
+        app, ["evaluate", "terrain", "--mode", "refine", "--data", str(folder), option, name]
+    )
     assert isinstance(run.exception, ConfigError)
     assert name in str(run.exception)

@@ -104,8 +104,13 @@ def train_texture(
 @evaluate.command("terrain")
 def evaluate_terrain(
     data: Data,
+    mode: Annotated[
+        str,
+        typer.Option(help="generate: land drawn from nothing; refine: held-out land, coarsened and refined."),
+    ] = "generate",
     weights: Weights = None,
-    levels: Annotated[int, typer.Option(help="Doublings between coarsened and judged map.")] = 3,
+    levels: Annotated[int, typer.Option(help="refine: doublings between coarsened and judged map.")] = 3,
+    count: Annotated[int, typer.Option(help="generate: maps of each style and spacing.")] = 16,
     seed: Seed = 0,
     spacing: Annotated[
         float | None, typer.Option(help="Metres per cell, for files that do not say it.")
@@ -114,16 +119,27 @@ def evaluate_terrain(
         Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="PNG to write: real and refined hillshades, shuffled; key beside it.")
+        Path | None, typer.Option(help="PNG to write: real and made hillshades, shuffled; key beside it.")
     ] = None,
 ) -> None:
-    """Judge the terrain amplifier on held-out places, beside a floor and baselines; prints JSON."""
-    from worldgen.models.terrain_refinement import evaluate as run
+    """Judge learned terrain on held-out places, beside real land and baselines; prints JSON."""
+    from worldgen.models import terrain_refinement
 
+    if mode not in ("generate", "refine"):
+        raise ConfigError(f"--mode: found '{mode}'; allowed: generate, refine")
     for option, path, suffix in (("--output", output, ".json"), ("--sheet", sheet, ".png")):
         if path is not None and path.suffix != suffix:
             raise ConfigError(f"{option}: found '{path}'; allowed: a name that ends in {suffix}")
-    figures = run(_folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing, sheet=sheet)
+    if mode == "refine":
+        figures = terrain_refinement.evaluate(
+            _folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing, sheet=sheet
+        )
+    else:
+        from worldgen.sampling import evaluate_samples
+
+        figures = evaluate_samples(
+            _folder(data), weights=weights, count=count, seed=seed, spacing=spacing, sheet=sheet
+        )
     text = json.dumps(figures, indent=2)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -30,12 +30,14 @@ Mix = Callable[[FloatArray, FloatArray], Weights]
 
 STEPS = (12, 16, 20, 28, 44)  # steps at each level of the pyramid, finest first
 _REACH = 2  # cells that a step reads around a cell
+CONCAVITY = 0.375  # rivers' slope goes with drainage area to the power of minus this; real ones have 0.3-0.45
 _HEAD_AREA = 0.25  # km², drainage area of a channel head: below it, slopes stay as they are
 _FALL = 1e-3  # slope of water over sediment
 _SETTLING = 0.3  # share of the water's depth that sediment fills in a step
 _SINK_REACH, _FILLING = 28, 48  # cells around the lowest ground of a region, and steps of filling
 _LAYERS = 220.0  # metres, thickness of a soft and a hard layer of rock together
 _YOUNG_LEVEL = 2  # level at which volcanoes are set on the land
+_BUMPS = 0.3  # height of bumps, in units of slope times spacing
 _BEND = 1.5  # cells by which the finished land is bent, so that no valley follows the grid's directions
 _BEND_FRAME = 4  # cells that bending needs around the window
 _ROWS = np.array([-1, -1, -1, 0, 0, 1, 1, 1])
@@ -83,7 +85,7 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
             elevation += bumps
         if level == _YOUNG_LEVEL:
             elevation += young_relief(weights, x, z, seed)
-        rise = land.rise * (cell / np.sqrt(_HEAD_AREA))
+        rise = land.rise * (cell / _HEAD_AREA**CONCAVITY)
         np.maximum(water, elevation, out=water)
         relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
         cut = _REACH * STEPS[level]
@@ -91,7 +93,22 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
             cut += _SINK_REACH + _FILLING
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
         whole = here.framed(-cut)  # what is valid of this level
-    return _bent(np.ascontiguousarray(water), np.ascontiguousarray(area), window, seed)
+    rough = water + _bumps(water, spacing, window.framed(_BEND_FRAME), seed)
+    return _bent(rough, np.ascontiguousarray(area), window, seed)
+
+
+def _bumps(elevation: FloatArray, spacing: float, window: Window, seed: int) -> FloatArray:
+    """Bumps of a few cells, the higher the steeper the ground: (H, W) -> (H, W) metres.
+
+    Stream power leaves flanks as even as a roof. The terrain net takes its measure of detail from the finest
+    band of the map that it refines, and would leave even flanks even.
+    """
+    south, east = np.gradient(elevation, spacing)
+    steep = np.minimum(np.sqrt(south * south + east * east), 1.2)
+    rows = np.arange(window.row, window.row + window.height, dtype=np.float64).reshape(-1, 1)
+    columns = np.arange(window.column, window.column + window.width, dtype=np.float64).reshape(1, -1)
+    noise = fractal(columns / 3.2, rows / 3.2, permutation(seed, "landforms/bumps"), octaves=2)
+    return _BUMPS * spacing * steep * noise
 
 
 def _filled(elevation: FloatArray, spacing: float) -> FloatArray:
@@ -151,8 +168,8 @@ def relax(
 
     Water runs over the surface ``water``, which stands above the ground in hollows: so rivers pass through
     lakes, cut their outlets, and fill them with sediment. Cutting is implicit in the cell's own elevation, so
-    stable for any step: z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the root of the drainage
-    area and with the share of the water that flows that way.
+    stable for any step: z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the drainage area
+    to the power of `CONCAVITY` and with the share of the water that flows that way.
 
     Parameters
     ----------
@@ -207,7 +224,9 @@ def relax(
                 if level > ground:  # a lake
                     ground += _SETTLING * (level - ground)
                 elif weight > 0:
-                    cut = np.sqrt(1.0 + gathered / _HEAD_AREA) / hardness[row, column]
+                    # to the power of 3/8, from roots alone: they round alike everywhere
+                    quarter = np.sqrt(np.sqrt(1.0 + gathered / _HEAD_AREA))
+                    cut = quarter * np.sqrt(quarter) / hardness[row, column]
                     bed = ground / _LAYERS
                     if bed - np.floor(bed) > 0.62:
                         cut /= layers[row, column]

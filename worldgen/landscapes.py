@@ -45,7 +45,7 @@ class Landscape:
     uplift: tuple[float, float] = (0.3, 1.3)
     stretch: float = 1.0
     roughness: float = 0.1
-    creep: float = 0.05
+    creep: float = 0.03
     plateau: float = 0.0
     layers: float = 1.0
     cones: float = 0.0
@@ -56,21 +56,21 @@ class Landscape:
 
 
 LANDSCAPES: dict[str, Landscape] = {
-    "alpine": Landscape(steepness=0.3, uplift=(0.55, 1.2)),
-    "mountains": Landscape(steepness=0.24, uplift=(0.6, 1.2)),
-    "hills": Landscape(steepness=0.095, wavelength=9_000.0, uplift=(0.45, 1.25), variety=0.7),
-    "plains": Landscape(steepness=0.025, wavelength=9_000.0, uplift=(0.6, 1.2)),
+    "alpine": Landscape(steepness=0.24, uplift=(0.55, 1.2)),
+    "mountains": Landscape(steepness=0.17, uplift=(0.6, 1.2)),
+    "hills": Landscape(steepness=0.07, wavelength=9_000.0, uplift=(0.45, 1.25), variety=0.7),
+    "plains": Landscape(steepness=0.02, wavelength=9_000.0, uplift=(0.6, 1.2)),
     "canyons": Landscape(
-        steepness=0.2,
+        steepness=0.19,
         wavelength=12_000.0,
         uplift=(0.25, 0.6),
         plateau=900.0,
         layers=5.0,
         age=0.3,
     ),
-    "desert": Landscape(steepness=0.15, stretch=3.0, wavelength=12_000.0, uplift=(0.12, 1.3)),
+    "desert": Landscape(steepness=0.12, stretch=3.0, wavelength=12_000.0, uplift=(0.12, 1.3)),
     "volcanic": Landscape(
-        steepness=0.13, wavelength=12_000.0, uplift=(0.5, 1.2), cones=1900.0, age=0.5, variety=0.7
+        steepness=0.09, wavelength=12_000.0, uplift=(0.5, 1.2), cones=1900.0, age=0.5, variety=0.7
     ),
 }
 
@@ -146,7 +146,7 @@ def _uplift(land: Landscape, x: FloatArray, z: FloatArray, seed: int) -> FloatAr
     low, high = land.uplift
     region = land.variety * fractal(x / 50e3, z / 50e3, permutation(seed, "landforms/region"), octaves=2)
     trunk = np.abs(_slow(land, x / 1.8, z / 1.8, seed, "trunk", octaves=3))
-    trunk = _step(trunk, 0.012, 0.012 + land.trunk)
+    trunk = _step(trunk, 0.005, 0.005 + land.trunk)
     return trunk * (low + (high - low) * _step(noise, -0.45, 0.6)) * (1 + region) / (1 - region)
 
 

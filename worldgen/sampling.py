@@ -1,11 +1,11 @@
-"""Sample tiles of learned terrain, for pictures and for anyone's own measures."""
+"""Sample tiles of learned terrain, for pictures and for anyone's own measures, and ours."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,21 @@ from worldgen.errors import ConfigError
 from worldgen.learned_terrain import LearnedTerrain
 from worldgen.rng import child_seed, generator
 
+if TYPE_CHECKING:
+    from worldgen.models.terrain_net import Amplifier
+
 Stage = Literal["raw", "final"]
 FAR = 50_000  # cells: tiles lie at random within so many of their world's origin
 
 
 def sample_tile(
-    style: str, spacing: float, size: int, index: int, stage: Stage, seed: int = 0
+    style: str,
+    spacing: float,
+    size: int,
+    index: int,
+    stage: Stage,
+    seed: int = 0,
+    amplifier: Amplifier | None = None,
 ) -> NDArray[np.float32]:
     """One tile, (size, size) float32 metres; each index is a place in a world of its own.
 
@@ -28,8 +37,10 @@ def sample_tile(
     style : one of `worldgen.landscapes.LANDSCAPES`.
     spacing : metres between cells.
     stage : "raw" is what the nets give, "final" has been through the drainage pass.
+    amplifier : a net of your own; else the shipped one.
     """
-    land = LearnedTerrain(child_seed(seed, f"sample/{style}", index), style, spacing)
+    world = child_seed(seed, f"sample/{style}", index)
+    land = LearnedTerrain(world, style, spacing, amplifier=amplifier)
     random = generator(seed, f"sample/{style}/place", index)
     row, column = (int(random.integers(-FAR, FAR)) for _ in range(2))
     window = land.window if stage == "raw" else land.drained
@@ -65,3 +76,46 @@ def write_samples(
         writer = csv.writer(stream)
         writer.writerow(("file", "style", "spacing_m", "stage", "seed", "index", "min_m", "max_m"))
         writer.writerows(rows)
+
+
+def evaluate_samples(
+    data: Path,
+    *,
+    weights: Path | None = None,
+    count: int = 16,
+    seed: int = 0,
+    spacing: float | None = None,
+    sheet: Path | None = None,
+) -> dict[str, Any]:
+    """Judge samples, raw and final, against held-out places; see `terrain_metrics.evaluate_generation`.
+
+    Parameters
+    ----------
+    data : folder of elevation tiles whose index names landscapes.
+    weights : weight file of an amplifier, whose record names the held-out places; the shipped one by default.
+    count : samples of each style and spacing.
+    """
+    from worldgen.erosion import stream_power, thermal
+    from worldgen.models.checkpoint import read_record
+    from worldgen.models.terrain_gan import WEIGHT_FILE, load_amplifier
+    from worldgen.models.terrain_metrics import evaluate_generation
+
+    net = load_amplifier(weights)
+    places = read_record(weights or WEIGHT_FILE)["training"]["held_out_places"]
+
+    def eroded(elevation: NDArray[np.float32], step: float) -> NDArray[np.floating[Any]]:
+        cut = stream_power(elevation, step, erodibility=1.4e-5, time_step=2e4, steps=30, diffusivity=3e-4)
+        return thermal(cut, step, talus_slope=0.75, iterations=12)
+
+    return evaluate_generation(
+        data,
+        lambda style, step, size, index, stage: sample_tile(
+            style, step, size, index, "raw" if stage == "raw" else "final", seed, net
+        ),
+        places=places,
+        erosion=eroded,
+        count=count,
+        seed=seed,
+        sheet=sheet,
+        spacing=spacing,
+    )
