@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from worldgen import drainage_tree, flow, valleys
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
-from worldgen.hydrology import BoolArray, checked_elevation, sea_mask, water_surface
+from worldgen.hydrology import BoolArray, checked_elevation, route, sea_mask, water_surface
 from worldgen.noise import fractal, permutation
 
 Elevation = NDArray[np.floating[Any]]
@@ -268,3 +268,14 @@ def _middle(area: FloatArray, breadth: FloatArray, tree: _Tree, channel_area: fl
         bent = valleys.smoothed(cell, area, 3.0 + breadth**2, tree.receivers, tree.order, channel_area)
         line[:, axis] = np.clip(bent, cell - room, cell + room)
     return line
+
+
+def river_cells(
+    elevation: Elevation,
+    spacing: float,
+    *,
+    sea_level: float | None = None,
+    channel_area: float = CHANNEL_AREA,
+) -> NDArray[np.bool_]:
+    """(H, W) bool, land through which the water of at least ``channel_area`` m² flows."""
+    return route(elevation, spacing, sea_level=sea_level).rivers(channel_area)

@@ -23,11 +23,10 @@ from scipy.ndimage import (
 
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
-from worldgen.drainage import CHANNEL_AREA, drain
+from worldgen.drainage import drain, river_cells
 from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
-from worldgen.hydrology import route
 from worldgen.learned_terrain import LearnedTerrain
 from worldgen.noise import fractal, permutation
 from worldgen.relief import macro_relief
@@ -234,7 +233,7 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
 
 def _off_rivers(elevation: Array32, spacing: float, sea_level: float | None) -> Array32:
     """Return (H, W) in [0, 1]: 0 within 15 m of rivers, which carry sand away, 1 from 60 m on."""
-    rivers = route(elevation, spacing, sea_level=sea_level).rivers(CHANNEL_AREA)
+    rivers = river_cells(elevation, spacing, sea_level=sea_level)
     if not rivers.any():
         return np.ones(elevation.shape, np.float32)
     return ramp(spacing * distance_transform_edt(~rivers), 15, 60)
