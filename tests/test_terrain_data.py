@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from worldgen.errors import InputError
 from worldgen.models import terrain_data
 from worldgen.models.terrain_data import (
     STRIPES,
+    STYLES,
     CropSampler,
     Tile,
     coarsened,
@@ -116,10 +118,12 @@ def test_stripes_are_found() -> None:
 def test_crops_are_reproducible_and_scaled() -> None:
     draws = [CropSampler([tile()], context=96, middle=32, seed=4).batch(6, 96) for _ in range(2)]
     np.testing.assert_array_equal(draws[0][0], draws[1][0])
-    crops, spacings = draws[0]
+    crops, spacings, styles = draws[0]
     assert crops.shape == (6, 96, 96)
     assert crops.dtype == np.float32
     assert set(spacings.tolist()) <= {30.0, 60.0, 120.0}
+    assert styles.shape == (6, 7)
+    assert not styles.any()  # the tile names no landscape
 
 
 def test_crops_stay_off_the_sea() -> None:
@@ -128,7 +132,7 @@ def test_crops_stay_off_the_sea() -> None:
     sampler = CropSampler(
         [Tile("coast", 30.0, elevation, flat_cells(elevation))], context=64, middle=16, seed=0
     )
-    crops, _ = sampler.batch(20, 64)
+    crops, *_ = sampler.batch(20, 64)
     middles = crops[:, 24:40, 24:40]
     assert np.mean(middles == 0) < 0.12
 
@@ -143,3 +147,12 @@ def test_crowded_places_are_drawn_less_than_their_share(monkeypatch: pytest.Monk
 def test_too_small_tiles_are_an_error() -> None:
     with pytest.raises(InputError, match="no tile is at least 220 cells"):
         CropSampler([tile()], context=300, middle=64, seed=0)
+
+
+def test_crops_tell_the_style_of_their_tile_most_of_the_time() -> None:
+    named = replace(tile(), landscape="canyon_mesa")
+    styles = CropSampler([named], context=96, middle=32, seed=4).batch(60, 96)[2]
+    told = styles.sum(axis=1)
+    assert set(told.tolist()) == {0.0, 1.0}
+    assert 0.55 < told.mean() < 0.95
+    assert styles[told == 1].argmax(axis=1).tolist() == [list(STYLES).index("canyons")] * int(told.sum())
