@@ -108,7 +108,8 @@ def _bumps(elevation: FloatArray, spacing: float, window: Window, seed: int) -> 
     rows = np.arange(window.row, window.row + window.height, dtype=np.float64).reshape(-1, 1)
     columns = np.arange(window.column, window.column + window.width, dtype=np.float64).reshape(1, -1)
     noise = fractal(columns / 3.2, rows / 3.2, permutation(seed, "landforms/bumps"), octaves=2)
-    return _BUMPS * spacing * steep * noise
+    bumps: FloatArray = _BUMPS * spacing * steep * noise
+    return bumps
 
 
 def _filled(elevation: FloatArray, spacing: float) -> FloatArray:
