@@ -13,6 +13,10 @@ import pytest
 import trimesh
 
 import worldgen as wg
+from worldgen.biomes import classify
+from worldgen.hydrology import route
+from worldgen.populate import populate
+from worldgen.terrain import make_terrain
 from worldgen.triangulation import surface_height
 
 
@@ -150,3 +154,13 @@ def test_another_seed_is_another_world():
 
     difference = make_terrain(first).elevation - make_terrain(second).elevation
     assert np.abs(difference).mean() > 20
+
+
+def test_a_land_without_water_has_objects():
+    config = wg.WorldConfig(preset="alpine", seed=7, size=257)
+    heightmap = make_terrain(config)
+    hydrology = route(heightmap.elevation, heightmap.grid.spacing)
+    assert not hydrology.lakes().any()
+    biomes = classify(heightmap, hydrology, config.climate, config.seed)
+    placements = populate(heightmap, hydrology, biomes, config.objects, config.seed)
+    assert {"spruce", "rock"} <= {placement.name for placement in placements}

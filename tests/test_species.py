@@ -58,6 +58,13 @@ def test_suitability_obeys_the_limits() -> None:
     assert dry.shore_distance.min() == np.float32(1e9)
 
 
+def test_a_land_without_water_is_not_bare() -> None:
+    """What needs no shore grows as well without one; what keeps to a shore does not."""
+    dry = land(None)[1]
+    assert suitability(Species("oak", clumping=0), dry, 1).max() == 1
+    assert suitability(Species("reed", shore=(0, 45), clumping=0), dry, 1).max() == 0
+
+
 def test_no_palm_grows_in_the_cold() -> None:
     _, ground = land()  # 12 °C at the sea
     assert suitability(Species("palm", clumping=0), ground, 1).max() > 0.9

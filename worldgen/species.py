@@ -39,7 +39,7 @@ class Species:
     altitude : (lowest, highest) metres above the sea.
     temperature : (coldest, warmest) yearly mean, °C.
     wetness : (lowest, highest) topographic wetness in [0, 1].
-    shore : (nearest, farthest) metres from water.
+    shore : (nearest, farthest) metres from water; farthest is infinite for what grows without any.
     scale : (smallest, largest) uniform scale.
     align : "upright" along +Y, "normal" turned with the ground.
     clumping : 0 even .. 1 in groves with bare ground between.
@@ -56,7 +56,7 @@ class Species:
     altitude: tuple[float, float] = (-1e5, 1e5)
     temperature: tuple[float, float] = (-100.0, 100.0)
     wetness: tuple[float, float] = (0.0, 1.0)
-    shore: tuple[float, float] = (2.0, 1e6)
+    shore: tuple[float, float] = (2.0, np.inf)
     scale: tuple[float, float] = (0.8, 1.25)
     align: Align = "upright"
     clumping: float = 0.5
@@ -129,11 +129,15 @@ def habitat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap) -> Hab
 
 
 def within(value: NDArray[np.floating], low: float, high: float, soft: float) -> Field:
-    """Return 1 well inside [low, high] and 0 outside, with smooth flanks `soft` wide on the inner side."""
+    """Return 1 well inside [low, high] and 0 outside, with smooth flanks `soft` wide on the inner side.
+
+    An infinite ``high`` is no limit.
+    """
     width = min(soft, (high - low) / 4)
     if width <= 0:
         return ((value >= low) & (value <= high)).astype(np.float32)
-    return ramp(value, low, low + width) * ramp(value, high, high - width)
+    above = ramp(value, low, low + width)
+    return above if np.isinf(high) else above * ramp(value, high, high - width)
 
 
 def suitability(species: Species, ground: Habitat, seed: int) -> Field:
