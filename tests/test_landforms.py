@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worldgen.landforms import CONCAVITY, landform, relax
+from worldgen.landforms import landform
+from worldgen.relaxation import CONCAVITY, relax
 from worldgen.landscapes import LANDSCAPES, Weights
 from worldgen.models.blocks import Window
 

@@ -18,24 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 
-from worldgen.flow import CONTOUR, DISTANCE
+from worldgen.flow import DISTANCE
 from worldgen.kernel import kernel
 from worldgen.landscapes import Weights, ground, initial_relief, young_relief
 from worldgen.models.blocks import Window
 from worldgen.models.layers import hashed_noise
 from worldgen.noise import fractal, permutation
+from worldgen.relaxation import CONCAVITY, FALL, HEAD_AREA, REACH, relax
 
 FloatArray = NDArray[np.float64]
 Mix = Callable[[FloatArray, FloatArray], Weights]
 
 STEPS = (12, 16, 20, 28, 44)  # steps at each level of the pyramid, finest first
-_REACH = 2  # cells that a step reads around a cell
-CONCAVITY = 0.375  # rivers' slope goes with drainage area to the power of minus this; real ones have 0.3-0.45
-_HEAD_AREA = 0.25  # km², drainage area of a channel head: below it, slopes stay as they are
-_FALL = 1e-3  # slope of water over sediment
-_SETTLING = 0.3  # share of the water's depth that sediment fills in a step
 _SINK_REACH, _FILLING = 28, 48  # cells around the lowest ground of a region, and steps of filling
-_LAYERS = 220.0  # metres, thickness of a soft and a hard layer of rock together
 _YOUNG_LEVEL = 2  # level at which volcanoes are set on the land
 _BUMPS = 0.3  # height of bumps, in units of slope times spacing
 _BEND = 1.5  # cells by which the finished land is bent, so that no valley follows the grid's directions
@@ -62,7 +57,7 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
     inside = window.framed(_BEND_FRAME)
     windows = []  # what each level computes, finest first
     for steps in STEPS:
-        inside = inside.framed(_REACH * steps)
+        inside = inside.framed(REACH * steps)
         windows.append(inside)
         inside = inside.parents(1)
     windows[-1] = windows[-1].framed(_SINK_REACH + _FILLING)
@@ -85,10 +80,10 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
             elevation += bumps
         if level == _YOUNG_LEVEL:
             elevation += young_relief(weights, x, z, seed)
-        rise = land.rise * (cell / _HEAD_AREA**CONCAVITY)
+        rise = land.rise * (cell / HEAD_AREA**CONCAVITY)
         np.maximum(water, elevation, out=water)
         relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
-        cut = _REACH * STEPS[level]
+        cut = REACH * STEPS[level]
         if level == len(STEPS) - 1:
             cut += _SINK_REACH + _FILLING
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
@@ -120,7 +115,7 @@ def _filled(elevation: FloatArray, spacing: float) -> FloatArray:
     """
     sink = elevation == minimum_filter(elevation, 2 * _SINK_REACH + 1, mode="nearest")
     surface = np.where(sink, elevation, np.inf)
-    _lower_surface(surface, elevation, _FALL * spacing, _FILLING)
+    _lower_surface(surface, elevation, FALL * spacing, _FILLING)
     return np.where(np.isfinite(surface), surface, elevation)
 
 
@@ -151,96 +146,6 @@ def _refined(coarse: FloatArray, parents: Window, children: Window) -> FloatArra
     fine[:, 0::2], fine[:, 1::2] = 0.25 * low + 0.75 * middle, 0.75 * middle + 0.25 * high
     top, left = children.row - 2 * (parents.row + 1), children.column - 2 * (parents.column + 1)
     return fine[top : top + children.height, left : left + children.width].copy()
-
-
-@kernel
-def relax(
-    elevation: FloatArray,
-    water: FloatArray,
-    area: FloatArray,
-    rise: FloatArray,
-    hardness: FloatArray,
-    layers: FloatArray,
-    creep: FloatArray,
-    spacing: float,
-    steps: int,
-) -> None:
-    """Let the land rise and water cut it, in place; what is valid shrinks by two cells a side each step.
-
-    Water runs over the surface ``water``, which stands above the ground in hollows: so rivers pass through
-    lakes, cut their outlets, and fill them with sediment. Cutting is implicit in the cell's own elevation, so
-    stable for any step: z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the drainage area
-    to the power of `CONCAVITY` and with the share of the water that flows that way.
-
-    Parameters
-    ----------
-    elevation : (H, W) metres of the ground.
-    water : (H, W) metres of the ground or of the water on it.
-    area : (H, W) km² of drainage area so far.
-    rise : (H, W) metres of uplift a step.
-    hardness : (H, W), by which what water cuts is divided.
-    layers : (H, W) how many times harder the hard layers of rock are; they alternate every `_LAYERS` metres.
-    creep : (H, W) share by which a cell moves towards the mean of its neighbours each step.
-    """
-    height, width = elevation.shape
-    divisor = np.zeros((height, width))
-    next_elevation, next_water, next_area = elevation.copy(), water.copy(), area.copy()
-    own = spacing * spacing * 1e-6
-    for step in range(steps):
-        first = _REACH * step
-        for row in range(first + 1, height - first - 1):
-            for column in range(first + 1, width - first - 1):
-                total = 0.0
-                for side in range(8):
-                    drop = water[row, column] - water[row + _ROWS[side], column + _COLUMNS[side]]
-                    if drop > 0:
-                        slope = drop / DISTANCE[side]
-                        total += slope * np.sqrt(slope) * CONTOUR[side]
-                divisor[row, column] = total
-        for row in range(first + 2, height - first - 2):
-            for column in range(first + 2, width - first - 2):
-                level = water[row, column]
-                ground = elevation[row, column]
-                gathered = own
-                lowest = np.inf
-                pull = 0.0
-                weight = 0.0
-                around = 0.0
-                for side in range(8):
-                    other_row = row + _ROWS[side]
-                    other_column = column + _COLUMNS[side]
-                    other = water[other_row, other_column]
-                    drop = level - other
-                    slope = abs(drop) / DISTANCE[side]
-                    flow = slope * np.sqrt(slope) * CONTOUR[side]
-                    if drop > 0:
-                        share = flow / divisor[row, column] / DISTANCE[side]
-                        pull += share * other
-                        weight += share
-                    elif drop < 0:
-                        gathered += area[other_row, other_column] * flow / divisor[other_row, other_column]
-                    lowest = min(lowest, other + _FALL * spacing * DISTANCE[side])
-                    beside = elevation[other_row, other_column] - ground
-                    around += beside * (1.0 if DISTANCE[side] == 1.0 else 0.5) / 6.0
-                if level > ground:  # a lake
-                    ground += _SETTLING * (level - ground)
-                elif weight > 0:
-                    # to the power of 3/8, from roots alone: they round alike everywhere
-                    quarter = np.sqrt(np.sqrt(1.0 + gathered / _HEAD_AREA))
-                    cut = quarter * np.sqrt(quarter) / hardness[row, column]
-                    bed = ground / _LAYERS
-                    if bed - np.floor(bed) > 0.62:
-                        cut /= layers[row, column]
-                    ground = (ground + rise[row, column] + cut * pull) / (1.0 + cut * weight)
-                ground += creep[row, column] * around
-                next_area[row, column] = gathered
-                next_elevation[row, column] = ground
-                next_water[row, column] = max(ground, lowest)
-        for row in range(first + 2, height - first - 2):
-            for column in range(first + 2, width - first - 2):
-                elevation[row, column] = next_elevation[row, column]
-                water[row, column] = next_water[row, column]
-                area[row, column] = next_area[row, column]
 
 
 def _bent(
