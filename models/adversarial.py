@@ -96,7 +96,7 @@ class Run(ABC):
         betas = (0.0, 0.99)
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), betas=betas)
         self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), betas=betas)
-        self.noise = torch.Generator().manual_seed(settings.seed)
+        self.noise = torch.Generator(self.device).manual_seed(settings.seed)
         self.step = 0
         self.seconds = 0.0
         if settings.resume and self._checkpoint.is_file():
@@ -137,7 +137,7 @@ class Run(ABC):
 
     def draw_noise(self, *shape: int) -> Tensor:
         """Noise of variance 1 in the distribution of `layers.hashed_noise`."""
-        uniform = torch.rand((4, *shape), generator=self.noise)
+        uniform = torch.rand((4, *shape), generator=self.noise, device=self.noise.device)
         return ((uniform.sum(dim=0) - 2) * 3**0.5).to(self.device)
 
     def update(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -216,7 +216,7 @@ class Run(ABC):
 def training_record(settings: RunSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]) -> dict[str, Any]:
     """What a weight file's JSON keeps of a run: settings, places and licences of the data."""
     return {
-        "settings": settings.model_dump(mode="json", exclude={"data", "output", "threads", "resume"}),
+        "settings": settings.model_dump(mode="json", exclude={"data", "made", "output", "threads", "resume"}),
         "training_tiles": len(tiles),
         "training_places": sorted({tile.place for tile in tiles}),
         "held_out_places": sorted({tile.place for tile in held_out}),

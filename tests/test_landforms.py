@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from worldgen.landforms import landform
-from worldgen.relaxation import CONCAVITY, relax
 from worldgen.landscapes import LANDSCAPES, Weights
 from worldgen.models.blocks import Window
+from worldgen.relaxation import CONCAVITY, relax
 
 FloatArray = NDArray[np.float64]
 

@@ -13,6 +13,7 @@ for every shape of array: a window equals the same cut of a larger one bit for b
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from scipy.ndimage import minimum_filter
 
 from worldgen.flow import DISTANCE
 from worldgen.kernel import kernel
-from worldgen.landscapes import Weights, ground, initial_relief, young_relief
+from worldgen.landscapes import Ground, Weights, ground, initial_relief, uplifts, young_relief
 from worldgen.models.blocks import Window
 from worldgen.models.layers import hashed_noise
 from worldgen.noise import fractal, permutation
@@ -32,7 +33,6 @@ Mix = Callable[[FloatArray, FloatArray], Weights]
 STEPS = (12, 16, 20, 28, 44)  # steps at each level of the pyramid, finest first
 _SINK_REACH, _FILLING = 28, 48  # cells around the lowest ground of a region, and steps of filling
 _YOUNG_LEVEL = 2  # level at which volcanoes are set on the land
-_BUMPS = 0.3  # height of bumps, in units of slope times spacing
 _BEND = 1.5  # cells by which the finished land is bent, so that no valley follows the grid's directions
 _BEND_FRAME = 4  # cells that bending needs around the window
 _ROWS = np.array([-1, -1, -1, 0, 0, 1, 1, 1])
@@ -54,24 +54,29 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
     elevation : (H, W) float64 metres.
     area : (H, W) float64, km² whose water passes through, as far as the pyramid sees (some 80 km).
     """
+    frames = [REACH * steps for steps in STEPS]  # cells that are lost at each level, finest first
+    frames[-1] += _SINK_REACH + _FILLING
     inside = window.framed(_BEND_FRAME)
-    windows = []  # what each level computes, finest first
-    for steps in STEPS:
-        inside = inside.framed(REACH * steps)
-        windows.append(inside)
-        inside = inside.parents(1)
-    windows[-1] = windows[-1].framed(_SINK_REACH + _FILLING)
+    windows = []  # what each level computes
+    for frame in frames:
+        windows.append(inside.framed(frame))
+        inside = windows[-1].parents(1)
     elevation = water = area = np.zeros((0, 0))
     whole = window
+    land: Ground
     for level in reversed(range(len(STEPS))):
         here, cell = windows[level], spacing * 2**level
-        x, z = here.centres(cell)
-        weights = mix(x, z)
-        land = ground(weights, x, z, seed)
+        if level:
+            x, z = here.centres(cell)
+            weights = mix(x, z)
+            uplift = uplifts(weights, x, z, seed)
+            land = ground(weights, uplift, x, z, seed)
+        else:  # hardly more than a blur of them, at a fifth of the time
+            land = Ground(*(_refined(getattr(land, part.name), windows[1], here) for part in fields(Ground)))
         bumps = hashed_noise(seed, level, 1, here.row, here.column, here.height, here.width)[0]
         bumps = land.roughness * cell * bumps
         if level == len(STEPS) - 1:
-            elevation = _filled(initial_relief(weights, x, z, seed) + bumps, cell)
+            elevation = _filled(initial_relief(weights, uplift, x, z, seed) + bumps, cell)
             water = elevation.copy()
             area = np.full(elevation.shape, cell * cell * 1e-6)
         else:
@@ -83,28 +88,10 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
         rise = land.rise * (cell / HEAD_AREA**CONCAVITY)
         np.maximum(water, elevation, out=water)
         relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
-        cut = REACH * STEPS[level]
-        if level == len(STEPS) - 1:
-            cut += _SINK_REACH + _FILLING
+        cut = frames[level]
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
         whole = here.framed(-cut)  # what is valid of this level
-    rough = water + _bumps(water, spacing, window.framed(_BEND_FRAME), seed)
-    return _bent(rough, np.ascontiguousarray(area), window, seed)
-
-
-def _bumps(elevation: FloatArray, spacing: float, window: Window, seed: int) -> FloatArray:
-    """Bumps of a few cells, the higher the steeper the ground: (H, W) -> (H, W) metres.
-
-    Stream power leaves flanks as even as a roof. The terrain net takes its measure of detail from the finest
-    band of the map that it refines, and would leave even flanks even.
-    """
-    south, east = np.gradient(elevation, spacing)
-    steep = np.minimum(np.sqrt(south * south + east * east), 1.2)
-    rows = np.arange(window.row, window.row + window.height, dtype=np.float64).reshape(-1, 1)
-    columns = np.arange(window.column, window.column + window.width, dtype=np.float64).reshape(1, -1)
-    noise = fractal(columns / 3.2, rows / 3.2, permutation(seed, "landforms/bumps"), octaves=2)
-    bumps: FloatArray = _BUMPS * spacing * steep * noise
-    return bumps
+    return _bent(np.ascontiguousarray(water), np.ascontiguousarray(area), window, seed)
 
 
 def _filled(elevation: FloatArray, spacing: float) -> FloatArray:

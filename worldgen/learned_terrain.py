@@ -1,7 +1,8 @@
 """Endless learned terrain: any window, alone, in any order, the same to the bit.
 
-Physics makes the macro relief (`worldgen.landforms`); a net refines it ×2, level by level, down to the
-spacing that was asked for (`worldgen.models.terrain_gan`).
+Physics lays out the macro relief (`worldgen.landforms`), a net redraws it as real land
+(`worldgen.models.relief_gan`), and another refines it ×2, level by level, down to the spacing that was asked
+for (`worldgen.models.terrain_gan`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from worldgen.models.blocks import Window
 from worldgen.rng import child_seed
 
 if TYPE_CHECKING:
+    from worldgen.models.relief_net import ReliefNet
     from worldgen.models.terrain_net import Amplifier
 
 FloatArray = NDArray[np.float64]
@@ -41,6 +43,7 @@ class LearnedTerrain:
         of world coordinates x (1, W) and z (H, 1) in metres that gives such weights for each cell.
     spacing : metres between cells. Spacings that differ by a power of two show the same land.
     amplifier : a net of your own, from `worldgen.models.terrain_gan.load_amplifier`; else the shipped one.
+    relief_net : the same, from `worldgen.models.relief_gan.load_relief_net`.
 
     Raises
     ------
@@ -60,14 +63,15 @@ class LearnedTerrain:
         spacing: float = 30.0,
         *,
         amplifier: Amplifier | None = None,
+        relief_net: ReliefNet | None = None,
     ) -> None:
         if not FINEST_SPACING <= spacing <= COARSEST_RELIEF:
             raise ConfigError(
                 f"spacing: found {spacing}; allowed: {FINEST_SPACING} to {COARSEST_RELIEF} metres"
             )
         self.seed, self.spacing = seed, float(spacing)
-        self._mix = style if callable(style) else _constant(style)
-        self._amplifier = amplifier
+        self._mix = style if callable(style) else constant_mix(style)
+        self._amplifier, self._relief_net = amplifier, relief_net
         self.levels = int(np.floor(np.log2(COARSEST_RELIEF / spacing)))
 
     def window(self, row: int, column: int, height: int, width: int) -> Heightmap:
@@ -107,8 +111,7 @@ class LearnedTerrain:
             style=weights,
             net=self._amplifier,
         )
-        origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
-        return Heightmap(elevation, Grid((height, width), self.spacing, origin))
+        return self._heightmap(elevation, row, column)
 
     def drained(self, row: int, column: int, height: int, width: int) -> Heightmap:
         """Make one window as `window` does, then lead its rivers downhill (`worldgen.drainage.drain`).
@@ -121,22 +124,45 @@ class LearnedTerrain:
         frame = DRAINAGE_FRAME
         wide = self.window(row - frame, column - frame, height + 2 * frame, width + 2 * frame)
         elevation = drain(wide.elevation, self.spacing)[frame:-frame, frame:-frame]
+        return self._heightmap(elevation, row, column)
+
+    def _heightmap(self, elevation: NDArray[np.float32], row: int, column: int) -> Heightmap:
         origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
-        return Heightmap(elevation, Grid((height, width), self.spacing, origin))
+        return Heightmap(elevation, Grid((elevation.shape[0], elevation.shape[1]), self.spacing, origin))
 
     def _relief(
         self, window: Window, styles: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Macro relief of a window, (H, W) metres, and the styles' weights, (S, H, W) or (S, 1, 1)."""
+        from worldgen.models.relief_gan import frame, load_relief_net, redraw
+
         spacing = self.spacing * 2**self.levels
-        elevation, _ = landform(self._mix, spacing, window, child_seed(self.seed, "relief"))
+        if self._relief_net is None:
+            self._relief_net = load_relief_net()
+        wide = window.framed(frame())
+        elevation, area = landform(self._mix, spacing, wide, child_seed(self.seed, "relief"))
+        weights = self._weights(wide, spacing, self._relief_net.styles)
+        redrawn = redraw(
+            elevation,
+            area,
+            spacing,
+            window,
+            seed=child_seed(self.seed, "redrawn"),
+            style=weights,
+            net=self._relief_net,
+        )
+        return redrawn, self._weights(window, spacing, styles)
+
+    def _weights(self, window: Window, spacing: float, styles: Sequence[str]) -> NDArray[np.float32]:
+        """Weights of styles, (S, H, W), or (S, 1, 1) where the mix is the same everywhere."""
         mix = self._mix(*window.centres(spacing))
         fields = [np.asarray(mix.get(name, 0.0), np.float32) for name in styles]
         shape = (1, 1) if all(field.size == 1 for field in fields) else (window.height, window.width)
-        return elevation.astype(np.float32), np.stack([np.broadcast_to(field, shape) for field in fields])
+        return np.stack([np.broadcast_to(field, shape) for field in fields])
 
 
-def _constant(style: str | Mapping[str, float]) -> Callable[[FloatArray, FloatArray], Weights]:
+def constant_mix(style: str | Mapping[str, float]) -> Callable[[FloatArray, FloatArray], Weights]:
+    """A mix that is the same everywhere: one style's name, or weights of several, brought to a sum of 1."""
     weights = {style: 1.0} if isinstance(style, str) else dict(style)
     for name in weights:
         if name not in LANDSCAPES:

@@ -47,8 +47,8 @@ def relax(
     Water runs over the surface ``water``, which stands above the ground in hollows: so rivers pass through
     lakes, cut their outlets, and fill them with sediment. It spreads over all lower neighbours in proportion
     to the power of 1.5 of slope. Cutting is implicit in the cell's own elevation, so stable for any step:
-    z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the drainage area to the power of `CONCAVITY` and
-    with the share of the water that flows that way.
+    z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the drainage area to the power of `CONCAVITY`
+    and with the share of the water that flows that way.
 
     Parameters
     ----------
@@ -126,9 +126,7 @@ def relax(
 
 
 @kernel
-def _runoff(
-    here: FloatArray, there: FloatArray, nearness: float, contour: float, flow: FloatArray
-) -> None:
+def _runoff(here: FloatArray, there: FloatArray, nearness: float, contour: float, flow: FloatArray) -> None:
     for i in range(flow.size):
         slope = (here[i] - there[i]) * nearness
         flow[i] = slope * np.sqrt(abs(slope)) * contour

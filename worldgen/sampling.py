@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import ConfigError
-from worldgen.learned_terrain import LearnedTerrain
+from worldgen.landforms import landform
+from worldgen.landscapes import LANDSCAPES
+from worldgen.learned_terrain import LearnedTerrain, constant_mix
+from worldgen.models.blocks import Window
+from worldgen.models.relief_gan import drained_cells
 from worldgen.rng import child_seed, generator
 
 if TYPE_CHECKING:
@@ -76,6 +80,34 @@ def write_samples(
         writer = csv.writer(stream)
         writer.writerow(("file", "style", "spacing_m", "stage", "seed", "index", "min_m", "max_m"))
         writer.writerows(rows)
+
+
+def write_reliefs(output: Path, *, count: int, size: int = 256, seed: int = 0) -> Iterator[int]:
+    """Write made macro relief to train the relief net on (`worldgen.models.relief_train`).
+
+    Parameters
+    ----------
+    output : .npz to write.
+    count : windows of each style.
+    size : cells per side, at one of the spacings of `relief_data.SPACINGS`.
+
+    Yields
+    ------
+    how many windows are made.
+    """
+    from worldgen.models.relief_data import SPACINGS, Maps
+
+    maps, random = Maps(), generator(seed, "reliefs")
+    for index in range(count):
+        for style in LANDSCAPES:
+            spacing = float(random.choice(SPACINGS))
+            row, column = (int(random.integers(-FAR, FAR)) for _ in range(2))
+            world = child_seed(seed, f"reliefs/{style}", index)
+            elevation, area = landform(constant_mix(style), spacing, Window(row, column, size, size), world)
+            layers = np.stack([elevation - elevation.mean(), drained_cells(area, spacing)])
+            maps.add(layers.astype(np.float32), np.zeros((size, size), np.bool_), spacing, style, str(index))
+            yield len(maps.layers)
+    maps.save(output, quanta=(0.1, 0.05))
 
 
 def evaluate_samples(
