@@ -25,6 +25,9 @@ DOWN = tuple(tap / 11200 for tap in (53, 212, -1141, -59, 6535, 6535, -59, -1141
 # Refinement with positive taps only: for quantities that must stay positive.
 UP_POSITIVE = (0.0, 0.25, 0.75, 0.75, 0.25, 0.0)
 SMOOTH = (0.0625, 0.25, 0.375, 0.25, 0.0625)
+# What DOWN passes over what bicubic resampling with antialiasing passes, to 6 %: 1.1 at a fifth of a wave a
+# cell, 1.8 at half a wave.
+SHARP = (0.0563, -0.2006, 1.2886, -0.2006, 0.0563)
 
 UP_HALO = 1  # coarse cells lost at each side by `upsample`
 DOWN_HALO = 2  # coarse cells lost at each side by `downsample`
@@ -60,6 +63,14 @@ def downsample(x: Tensor) -> Tensor:
 def smooth(x: Tensor) -> Tensor:
     """Blur with the binomial [1 4 6 4 1]/16 both ways: (B, 1, H, W) -> (B, 1, H - 4, W - 4)."""
     return _separable(x, SMOOTH, stride=1)
+
+
+def sharpen(x: Tensor) -> Tensor:
+    """Make land that was resampled with bicubics as sharp as `downsample` leaves it.
+
+    (B, 1, H, W) -> (B, 1, H - 4, W - 4).
+    """
+    return _separable(x, SHARP, stride=1)
 
 
 def _separable(x: Tensor, taps: tuple[float, ...], stride: int) -> Tensor:

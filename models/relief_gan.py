@@ -98,6 +98,7 @@ def redraw(
                 (mix * table).sum(dim=1, keepdim=True),
                 [torch.from_numpy(part)[None] for part in noise],
                 mix,
+                sharp=True,
             )
         return np.asarray(redrawn[0, 0].numpy(), dtype=np.float32)
 

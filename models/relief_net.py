@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldgen.models.layers import SMOOTH, crop
+from worldgen.models.layers import SMOOTH, SMOOTH_HALO, crop, sharpen
 from worldgen.models.terrain_net import Block, StyleBias, compress, scale_map
 
 GRID = 4  # cells that the coarsest level's cells span
@@ -105,6 +105,7 @@ class ReliefNet(nn.Module):
         steepness: Tensor,
         noise: Sequence[Tensor],
         style: Tensor,
+        sharp: bool = False,
     ) -> Tensor:
         """Redraw.
 
@@ -117,6 +118,8 @@ class ReliefNet(nn.Module):
         steepness : (B, 1, 1, 1) or (B, 1, H, W) slope to expect, see `STEEPNESS`.
         noise : of variance 1 for each resolution, finest first: (B, NOISE[i], h, w), see `noise_sizes`.
         style : (B, S, 1, 1) or (B, S, H, W) weights of the ``styles``.
+        sharp : make up for the softness of the resampled land that the net learned from. The amplifier was
+            taught on sharper maps, and would add too little.
 
         Returns
         -------
@@ -145,9 +148,10 @@ class ReliefNet(nn.Module):
         x = functional.pixel_shuffle(self.from_half(functional.leaky_relu(x, 0.2)), 2)
         x = x + _middle(fine, x)
         x = self.exit(functional.leaky_relu(self.last(functional.leaky_relu(x, 0.2)), 0.2))
-        kept = crop(elevation, HALO)
-        here = crop(unit, HALO) if unit.shape[-1] > 1 else unit
-        return kept + here * _middle(x, kept).float()
+        kept = crop(elevation, HALO - SMOOTH_HALO)
+        here = crop(unit, HALO - SMOOTH_HALO) if unit.shape[-1] > 1 else unit
+        redrawn = kept + here * _middle(x, kept).float()
+        return sharpen(redrawn) if sharp else crop(redrawn, SMOOTH_HALO)
 
 
 NOISE = (2, 2, 2)  # noise maps at each resolution, finest first

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from worldgen.errors import InputError
 from worldgen.models.blocks import Window
+from worldgen.models.layers import SMOOTH_HALO, sharpen
 from worldgen.models.relief_data import Crops, Maps, real_maps, resampled
 from worldgen.models.relief_gan import drained_cells, frame, load_relief_net, redraw
 from worldgen.models.relief_net import GRID, HALO, STEEPNESS, ReliefNet, bands
@@ -54,12 +55,22 @@ def test_windows_equal_cuts_of_one_window() -> None:
         assert np.array_equal(part, expected[row : row + height, column : column + width])
 
 
-def test_a_net_that_adds_nothing_keeps_the_land() -> None:
+def test_a_net_that_adds_nothing_keeps_the_land_but_for_its_sharpness() -> None:
     net, window = _net(), Window(4, 8, 30, 20)
     net.exit.weight.zero_()
     net.exit.bias.zero_()
-    elevation, _, _ = _land(window)
-    assert np.array_equal(_redrawn(net, window), elevation.astype(np.float32))
+    elevation, _, _ = _land(window.framed(SMOOTH_HALO))
+    sharp = sharpen(torch.from_numpy(elevation.astype(np.float32))[None, None])[0, 0].numpy()
+    assert np.allclose(_redrawn(net, window), sharp, atol=1e-3)
+
+
+def test_sharpening_keeps_planes_and_lifts_fine_waves() -> None:
+    x = torch.arange(40, dtype=torch.float64)
+    plane = 2 * x[:, None] - 3 * x[None, :] + 5
+    assert torch.allclose(sharpen(plane[None, None])[0, 0], plane[2:-2, 2:-2])
+    wave = torch.cos(torch.pi * x)[:, None].expand(40, 40)
+    assert torch.allclose(sharpen(wave[None, None])[0, 0], 1.8024 * wave[2:-2, 2:-2])
+
 
 
 def test_shipped_net_changes_detail_and_keeps_the_plan() -> None:
