@@ -1,11 +1,13 @@
-"""Losses of the terrain GAN: relativistic pairing with gradient penalties on both sides.
+"""Losses of the terrain GAN: adversarial pairs, gradient penalties on both sides, a score, standing water.
 
-Source: Huang, Gokaslan, Kuleshov and Tompkin, "The GAN is dead; long live the GAN! A modern GAN baseline",
-NeurIPS 2024 (written from the paper). Here each logit judges one patch, and the real and the generated
-patch of a pair refine the same coarse cells.
+Each logit judges one patch; the real and the generated patch of a pair refine the same coarse cells. Logits
+that are paired have the same shape.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,14 +18,52 @@ from torch.nn import functional
 from worldgen.kernel import kernel
 
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Mean of softplus(fake - real): the real patch should score above its generated twin. Same shapes."""
+class AdversarialLoss(NamedTuple):
+    """What the discriminator and what the generator minimise: each (real logits, fake logits) -> scalar."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+
+
+def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of softplus(fake - real): the real patch should score above its generated twin.
+
+    Source: Huang, Gokaslan, Kuleshov and Tompkin, "The GAN is dead; long live the GAN! A modern GAN
+    baseline", NeurIPS 2024 (written from the paper).
+    """
     return functional.softplus(fake - real).mean()
 
 
-def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     """Mean of softplus(real - fake)."""
     return functional.softplus(real - fake).mean()
+
+
+def non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Cross entropy of telling real from fake: mean of softplus(-real) + softplus(fake)."""
+    return functional.softplus(-real).mean() + functional.softplus(fake).mean()
+
+
+def non_saturating_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of softplus(-fake), whose gradient stays where the fake is found out (Goodfellow et al. 2014)."""
+    return functional.softplus(-fake).mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of max(0, 1 - real) + max(0, 1 + fake) (Lim and Ye 2017; Miyato et al. 2018)."""
+    return functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+
+
+def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of -fake."""
+    return -fake.mean()
+
+
+LOSSES: dict[str, AdversarialLoss] = {
+    "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator),
+    "non-saturating": AdversarialLoss(non_saturating_discriminator, non_saturating_generator),
+    "hinge": AdversarialLoss(hinge_discriminator, hinge_generator),
+}
 
 
 def energy_score(real: Tensor, first: Tensor, second: Tensor, patch: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training of the terrain amplifier: real crops, their coarse versions, a relativistic pair of nets.
+"""Training of the terrain amplifier: real crops, their coarse versions, a generator against a discriminator.
 
 Part of each batch refines a coarse map that the generator itself made one level above. Without it, errors
 grow when the net is applied level after level, because it never sees its own output as input.
@@ -13,15 +13,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from worldgen.models.adversarial import Progress, Run, RunSettings, training_record
+from worldgen.models.adversarial import Progress, Run, training_record
 from worldgen.models.layers import DOWN_HALO, crop, downsample
-from worldgen.models.losses import (
-    discriminator_loss,
-    energy_score,
-    generator_loss,
-    gradient_penalty,
-    ponding,
-)
+from worldgen.models.losses import LOSSES, energy_score, gradient_penalty, ponding
+from worldgen.models.run_settings import RunSettings
 from worldgen.models.terrain_data import STYLES, CropSampler, Tile, read_folder, split_by_place
 from worldgen.models.terrain_net import (
     HALO,
@@ -122,7 +117,7 @@ class _AmplifierRun(Run):
         )
 
     def advance(self) -> dict[str, float]:
-        config = self.options
+        config, adversarial = self.options, LOSSES[self.options.loss]
         fine, coarse, condition, spacing, style, made = self._examples()
         real_view = judged_view(fine, coarse, spacing)[..., 1:-1, 1:-1]  # (B, VIEWS, 64, 64)
         condition, spacing = condition.repeat(2, 1, 1, 1), spacing.repeat(2, 1, 1, 1)
@@ -137,7 +132,7 @@ class _AmplifierRun(Run):
             real = self.discriminator(real_input, style).float()
             judged = self.discriminator(fake_input, both).float()
         twins = real.repeat(2, 1, 1, 1)
-        loss = discriminator = discriminator_loss(twins, judged)
+        loss = discriminator = adversarial.discriminator(twins, judged)
         penalty = torch.zeros(())
         if penalise:
             penalty = gradient_penalty(real, real_input) + gradient_penalty(judged, fake_input)
@@ -148,7 +143,7 @@ class _AmplifierRun(Run):
         with self.half():
             real = self.discriminator(real_view, style).float()
             judged = self.discriminator(fake_view, both).float()
-        generator = generator_loss(real.repeat(2, 1, 1, 1), judged)
+        generator = adversarial.generator(real.repeat(2, 1, 1, 1), judged)
         # crops whose condition is generated have no real outcome to score against
         first, second = fake_view.chunk(2)
         pairs = real_view[made:], first[made:], second[made:]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Settings = TypeVar("Settings", bound="BaseModel")
 
 train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
@@ -40,6 +45,17 @@ def train_terrain(
     held_out: Annotated[
         list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
     ] = None,
+    loss: Annotated[
+        str, typer.Option(help="Adversarial loss: relativistic, non-saturating or hinge.")
+    ] = "relativistic",
+    optimiser: Annotated[str, typer.Option(help="adam or sgd (with momentum).")] = "adam",
+    schedule: Annotated[
+        str, typer.Option(help="How the learning rate falls: halving, cosine, step or constant.")
+    ] = "halving",
+    learning_rate: Annotated[
+        float, typer.Option(help="At the first step; it falls to a fifth of it.")
+    ] = 1e-3,
+    batch: Annotated[int, typer.Option(help="Crops in a step.")] = 4,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -47,8 +63,9 @@ def train_terrain(
     from worldgen.models.terrain_train import TerrainTraining
     from worldgen.models.terrain_train import train as run
 
-    values: dict[str, Any] = {"steps": steps} if steps is not None else {}
-    config = TerrainTraining(
+    values: dict[str, Any] = {} if steps is None else {"steps": steps}
+    config = _settings(
+        TerrainTraining,
         data=_folder(data),
         output=_weight_file(output),
         spacing=spacing,
@@ -56,6 +73,12 @@ def train_terrain(
         seed=seed,
         threads=threads,
         held_out=tuple(held_out or ()),
+        loss=loss,
+        optimiser=optimiser,
+        schedule=schedule,
+        learning_rate=learning_rate,
+        learning_rate_final=learning_rate / 5,
+        batch=batch,
         resume=resume,
         **values,
     )
@@ -188,5 +211,17 @@ def _folder(path: Path) -> Path:
 def _weight_file(path: Path) -> Path:
     if path.suffix != ".safetensors":
         raise ConfigError(f"--output: found '{path}'; allowed: a name that ends in .safetensors")
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _settings(kind: type[Settings], **values: Any) -> Settings:
+    """Make settings from options; the first wrong value becomes one line."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
+        found = "" if option == "--" else f"{option}: found {first['input']!r}; "
+        raise ConfigError(f"{found}{first['msg'][0].lower()}{first['msg'][1:]}") from None
