@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
-from worldgen.models.terrain_data import STRIPES, Tile, coarsened, read_folder, striping
+from worldgen.models.terrain_data import STRIPES, Tile, coarsened, striping
 from worldgen.models.terrain_descriptors import anisotropy, depressions, radial_spectrum, slopes
+from worldgen.models.terrain_folders import read_folder
 
 if TYPE_CHECKING:
     from worldgen.models.terrain_net import Amplifier

@@ -17,7 +17,8 @@ from worldgen.models.adversarial import Progress, Run, training_record
 from worldgen.models.layers import DOWN_HALO, crop, downsample
 from worldgen.models.losses import LOSSES, energy_score, gradient_penalty, ponding
 from worldgen.models.run_settings import RunSettings
-from worldgen.models.terrain_data import STYLES, CropSampler, Tile, read_folder, split_by_place
+from worldgen.models.terrain_data import STYLES, CropSampler, Tile
+from worldgen.models.terrain_folders import read_folder, split_by_place
 from worldgen.models.terrain_net import (
     HALO,
     NOISE,
@@ -34,6 +35,7 @@ PATCHES = (1, 4, 16)  # cells per side of the patches of the energy score
 class TerrainTraining(RunSettings):
     """What decides a training run of the amplifier; each crop is refined with two draws of noise."""
 
+    style: str | None = Field(None, description="style of land of tiles whose landscape no index names")
     score: float = Field(5.0, ge=0, description="weight of the energy score beside the adversarial loss")
     drainage: float = Field(
         30.0,
@@ -65,7 +67,7 @@ def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
     ------
     InputError : the data folder cannot be used.
     """
-    tiles, held_out = split_by_place(read_folder(config.data, config.spacing), config.held_out)
+    tiles, held_out = split_by_place(read_folder(config.data, config.spacing, config.style), config.held_out)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:

@@ -56,6 +56,9 @@ def train_terrain(
         float, typer.Option(help="At the first step; it falls to a fifth of it.")
     ] = 1e-3,
     batch: Annotated[int, typer.Option(help="Crops in a step.")] = 4,
+    style: Annotated[
+        str | None, typer.Option(help="Style of the land, such as alpine, where no index.csv says it.")
+    ] = None,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,6 +82,7 @@ def train_terrain(
         learning_rate=learning_rate,
         learning_rate_final=learning_rate / 5,
         batch=batch,
+        style=style,
         resume=resume,
         **values,
     )
