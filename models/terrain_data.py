@@ -20,6 +20,7 @@ LEVEL = 0.1  # most of a crop's middle that may be sea, lake or void
 LEAST_SLOPE = (
     0.04  # root mean square slope of a crop's middle; the noise of satellite models has nearly as much
 )
+TRIES = 1000  # crops that may be drawn in vain
 STYLE_TOLD = 0.75  # share of crops whose style the nets are told, so that they also do without
 PAD = 40  # cells added at each side by odd reflection, so that small tiles give whole contexts
 
@@ -240,20 +241,25 @@ class CropSampler:
     def _crop(self, context: int) -> tuple[FloatArray, Tile]:
         margin = (context - self.middle) // 2
         inner = np.s_[margin : margin + self.middle, margin : margin + self.middle]
-        for _ in range(1000):
+        tried: Counter[str] = Counter()
+        for _ in range(TRIES):
             levels = self.levels[self.random.choice(len(self.levels), p=self.probability)]
             wide = [level for level in levels if min(level[1].elevation.shape) >= context]
             if not wide:
+                tried["narrow"] += 1
                 continue
             weights = np.array([self.shares[times] for times, _ in wide])
             tile = wide[self.random.choice(len(wide), p=weights / weights.sum())][1]
             row, column = (int(self.random.integers(0, size - context + 1)) for size in tile.elevation.shape)
             window = np.s_[row : row + context, column : column + context]
             elevation = tile.elevation[window]
-            if fault(elevation[inner], tile.flat[window][inner], tile.spacing) is None:
+            reason = fault(elevation[inner], tile.flat[window][inner], tile.spacing)
+            if reason is None:
                 break
+            tried[reason] += 1
         else:
-            raise InputError(f"hardly any sloping land without stripes and at least {context} cells wide")
+            found = ", ".join(f"{count} {name}" for name, count in tried.most_common())
+            raise InputError(f"hardly any land teaches: of {TRIES} crops of {context} cells {found}")
         if self.random.random() < 0.5:
             elevation = elevation.T
         elevation = np.rot90(elevation, int(self.random.integers(4)))
@@ -266,9 +272,9 @@ def fault(
     flat: NDArray[np.bool_],
     spacing: float,
     void: NDArray[np.bool_] | None = None,
-) -> Literal["void", "sea", "flat"] | None:
+) -> Literal["void", "level", "flat"] | None:
     """Why the middle of a crop does not teach: too much of it is void or level, or all is too flat."""
     if flat.mean() > LEVEL:
-        return "void" if void is not None and void.mean() > LEVEL else "sea"
+        return "void" if void is not None and void.mean() > LEVEL else "level"
     vertical, horizontal = np.gradient(elevation, spacing)
     return None if np.mean(vertical**2 + horizontal**2) > LEAST_SLOPE**2 else "flat"

@@ -6,7 +6,10 @@ grow when the net is applied level after level, because it never sees its own ou
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -17,6 +20,7 @@ from worldgen.models.adversarial import Progress, Run, training_record
 from worldgen.models.layers import DOWN_HALO, crop, downsample
 from worldgen.models.losses import LOSSES, energy_score, gradient_penalty, ponding
 from worldgen.models.run_settings import RunSettings
+from worldgen.models.terrain_coverage import coverage, coverage_text
 from worldgen.models.terrain_data import STYLES, CropSampler, Tile
 from worldgen.models.terrain_folders import read_folder, split_by_place
 from worldgen.models.terrain_net import (
@@ -51,13 +55,16 @@ class TerrainTraining(RunSettings):
     )
 
 
-def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
-    """Train and write weights; beside them ``NAME.curves.csv`` and ``NAME.checkpoint.pt`` (the state).
+def train(
+    config: TerrainTraining, progress: Progress | None = None, tell: Callable[[str], None] | None = None
+) -> Path:
+    """Train and write weights, with ``NAME.curves.csv``, ``NAME.coverage.json`` and ``NAME.checkpoint.pt``.
 
     Parameters
     ----------
     config : what decides the run. On one thread of one machine the same config gives the same weights.
     progress : called with (step, steps, figures) after each step.
+    tell : called with what the data cover, as text, before the first step.
 
     Returns
     -------
@@ -66,22 +73,37 @@ def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
     Raises
     ------
     InputError : the data folder cannot be used.
+    TrainingError : the run diverged.
     """
-    tiles, held_out = split_by_place(read_folder(config.data, config.spacing, config.style), config.held_out)
+    tiles, held_out = _land(config)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        sampler = CropSampler(
-            tiles,
-            context=context_cells(2),
-            middle=2 * OUTPUT_CELLS,
-            seed=config.seed,
-            shares=config.shares,
-        )
-        _AmplifierRun(config, sampler, tiles, held_out).run(progress)
+        sampler = CropSampler(tiles, **_crops(config), seed=config.seed)
+        covered = coverage(tiles, held_out, **_crops(config))
+        if tell is not None:
+            tell(coverage_text(covered))
+        run = _AmplifierRun(config, sampler, tiles, held_out)
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(covered, indent=2, sort_keys=True)
+        config.output.with_suffix(".coverage.json").write_text(text + "\n", encoding="utf-8")
+        run.run(progress)
     finally:
         torch.set_num_threads(threads)
     return config.output
+
+
+def survey(config: TerrainTraining) -> dict[str, Any]:
+    """What the data of a run cover, see `terrain_coverage.coverage`; nothing is trained or written."""
+    return coverage(*_land(config), **_crops(config))
+
+
+def _land(config: TerrainTraining) -> tuple[list[Tile], list[Tile]]:
+    return split_by_place(read_folder(config.data, config.spacing, config.style), config.held_out)
+
+
+def _crops(config: TerrainTraining) -> dict[str, Any]:
+    return {"context": context_cells(2), "middle": 2 * OUTPUT_CELLS, "shares": config.shares}
 
 
 def context_cells(levels: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -51,6 +52,8 @@ def test_training_writes_weights_record_and_curves(straight: Path) -> None:
     assert training["held_out_places"] == ["place1"]
     assert training["training_places"] == ["place0"]
     assert training["steps"] == 3
+    covered = json.loads(straight.with_suffix(".coverage.json").read_text())
+    assert [row["place"] for row in covered["places"]] == ["place0", "place1"]
     assert len(straight.with_suffix(".curves.csv").read_text().splitlines()) == 4
 
 

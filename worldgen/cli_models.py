@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -59,11 +60,15 @@ def train_terrain(
     style: Annotated[
         str | None, typer.Option(help="Style of the land, such as alpine, where no index.csv says it.")
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Only print what the data hold, place by place.")
+    ] = False,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the terrain amplifier on a folder of elevation files (.tif, .hgt, .png, .npy)."""
-    from worldgen.models.terrain_train import TerrainTraining
+    from worldgen.models.terrain_coverage import coverage_text
+    from worldgen.models.terrain_train import TerrainTraining, survey
     from worldgen.models.terrain_train import train as run
 
     values: dict[str, Any] = {} if steps is None else {"steps": steps}
@@ -86,8 +91,12 @@ def train_terrain(
         resume=resume,
         **values,
     )
+    if coverage:
+        typer.echo(coverage_text(survey(config)))
+        return
+    tell = None if quiet else partial(typer.echo, err=True)
     with progress_bars(quiet) as report:
-        path = run(config, lambda step, total, figures: report("train", step, total))
+        path = run(config, lambda step, total, figures: report("train", step, total), tell)
     if not quiet:
         typer.echo(str(path))
 
