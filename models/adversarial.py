@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from worldgen.errors import InputError, TrainingError
-from worldgen.models.checkpoint import save_weights
+from worldgen.errors import InputError, TrainingError, WeightsError
+from worldgen.models.checkpoint import load_weights, read_record, save_weights
 from worldgen.models.run_settings import Device, RunSettings, learning_rate, make_optimiser
 from worldgen.models.terrain_data import Tile
 
@@ -64,7 +64,7 @@ class Run(ABC):
         if settings.resume and self._checkpoint.is_file():
             self._load(self._checkpoint)
         elif settings.start is not None:
-            self._load(settings.start.with_suffix(".checkpoint.pt"), nets_only=True)
+            self._start(settings.start)
 
     @abstractmethod
     def advance(self) -> dict[str, float]:
@@ -172,9 +172,19 @@ class Run(ABC):
         torch.save(state, temporary)
         os.replace(temporary, self._checkpoint)
 
+    def _start(self, weights: Path) -> None:
+        """Take all nets from the checkpoint beside a weight file, or the generator from the file itself."""
+        checkpoint = weights.with_suffix(".checkpoint.pt")
+        if checkpoint.is_file():
+            self._load(checkpoint, nets_only=True)
+            return
+        found = read_record(weights)["config"]
+        if found != self.config:
+            raise WeightsError(f"cannot start from {weights}: its net is {found}, this run's {self.config}")
+        for net in (self.generator, self.averaged):
+            load_weights(net, weights)
+
     def _load(self, checkpoint: Path, nets_only: bool = False) -> None:
-        if not checkpoint.is_file():
-            raise InputError(f"no checkpoint to start from: {checkpoint}")
         state = torch.load(checkpoint, weights_only=True, map_location=self.device)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])

@@ -26,7 +26,9 @@ class RunSettings(BaseModel):
     spacing: float | None = Field(None, gt=0, description="metres per cell, for files that do not say it")
     held_out: tuple[str, ...] = Field((), description="places kept for evaluation; none: a tenth, by hash")
     start: Path | None = Field(
-        None, description="weight file whose checkpoint beside it gives the first nets"
+        None,
+        description="weight file to go on from: with the nets of the checkpoint beside it or, without one, "
+        "with its generator and a fresh discriminator",
     )
     seed: int = 0
     steps: int = Field(20000, ge=1)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 
-from worldgen.errors import TrainingError
+from worldgen.errors import TrainingError, WeightsError
 from worldgen.models.checkpoint import file_hash, read_record
 from worldgen.models.run_settings import Optimiser
 from worldgen.models.terrain_data import STYLES
@@ -100,6 +101,40 @@ def test_each_option_moves_the_weights_its_own_way(
         assert all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
         assert not equal(tensors, net.state_dict())
         assert not equal(tensors, default[part])
+
+
+def test_weights_alone_start_a_run_with_their_generator(data: Path, straight: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given.safetensors"
+    for suffix in (".safetensors", ".json"):
+        given.with_suffix(suffix).write_bytes(straight.with_suffix(suffix).read_bytes())
+    # a learning rate that moves nothing shows what the run began with
+    still = {"learning_rate": 1e-30, "learning_rate_final": 1e-30}
+    output = train(settings(data, tmp_path / "net.safetensors", steps=1, start=given, **still))
+    begun = torch.load(output.with_suffix(".checkpoint.pt"), weights_only=True)
+    shipped = load_file(given)
+    assert equal(shipped, begun["generator"])
+    assert equal(shipped, load_file(output))
+    before = torch.load(straight.with_suffix(".checkpoint.pt"), weights_only=True)
+    assert not equal(before["discriminator"], begun["discriminator"])
+    assert begun["step"] == 1
+
+
+def test_a_checkpoint_beside_the_weights_gives_all_nets(data: Path, straight: Path, tmp_path: Path) -> None:
+    still = {"learning_rate": 1e-30, "learning_rate_final": 1e-30}
+    output = train(settings(data, tmp_path / "net.safetensors", steps=1, start=straight, **still))
+    nets = [torch.load(file.with_suffix(".checkpoint.pt"), weights_only=True) for file in (straight, output)]
+    for part in ("generator", "discriminator"):
+        assert equal(nets[0][part], nets[1][part])
+
+
+def test_weights_of_another_net_do_not_start_a_run(data: Path, straight: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given.safetensors"
+    for suffix in (".safetensors", ".json"):
+        given.with_suffix(suffix).write_bytes(straight.with_suffix(suffix).read_bytes())
+    with pytest.raises(WeightsError, match=r"'channels': 4.*'channels': 8"):
+        train(settings(data, tmp_path / "net.safetensors", channels=8, start=given))
+    with pytest.raises(WeightsError, match="not found"):
+        train(settings(data, tmp_path / "net.safetensors", start=tmp_path / "absent.safetensors"))
 
 
 def test_a_run_that_diverges_is_an_error_and_keeps_what_it_had(data: Path, tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ def train_terrain(
     style: Annotated[
         str | None, typer.Option(help="Style of the land, such as alpine, where no index.csv says it.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Weight file to go on from; 'shipped' is the one in the package.")
+    ] = None,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Only print what the data hold, place by place.")
     ] = False,
@@ -68,6 +71,7 @@ def train_terrain(
 ) -> None:
     """Train the terrain amplifier on a folder of elevation files (.tif, .hgt, .png, .npy)."""
     from worldgen.models.terrain_coverage import coverage_text
+    from worldgen.models.terrain_gan import WEIGHT_FILE
     from worldgen.models.terrain_train import TerrainTraining, survey
     from worldgen.models.terrain_train import train as run
 
@@ -88,6 +92,7 @@ def train_terrain(
         learning_rate_final=learning_rate / 5,
         batch=batch,
         style=style,
+        start=WEIGHT_FILE if start == Path("shipped") else start,
         resume=resume,
         **values,
     )
