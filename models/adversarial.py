@@ -198,7 +198,9 @@ class Run(ABC):
 def training_record(settings: RunSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]) -> dict[str, Any]:
     """What a weight file's JSON keeps of a run: settings, places and licences of the data."""
     return {
-        "settings": settings.model_dump(mode="json", exclude={"data", "output", "threads", "resume"}),
+        "settings": settings.model_dump(
+            mode="json", exclude={"data", "output", "threads", "resume", "evaluate"}
+        ),
         "training_tiles": len(tiles),
         "training_places": sorted({tile.place for tile in tiles}),
         "held_out_places": sorted({tile.place for tile in held_out}),

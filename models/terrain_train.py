@@ -20,6 +20,7 @@ from worldgen.models.adversarial import Progress, Run, training_record
 from worldgen.models.layers import DOWN_HALO, crop, downsample
 from worldgen.models.losses import LOSSES, energy_score, gradient_penalty, ponding
 from worldgen.models.run_settings import RunSettings
+from worldgen.models.terrain_card import figures_text, held_out_figures, write_card
 from worldgen.models.terrain_coverage import coverage, coverage_text
 from worldgen.models.terrain_data import STYLES, CropSampler, Tile
 from worldgen.models.terrain_folders import read_folder, split_by_place
@@ -39,6 +40,7 @@ PATCHES = (1, 4, 16)  # cells per side of the patches of the energy score
 class TerrainTraining(RunSettings):
     """What decides a training run of the amplifier; each crop is refined with two draws of noise."""
 
+    evaluate: bool = Field(True, description="judge the finished net on held-out tiles, for its model card")
     style: str | None = Field(None, description="style of land of tiles whose landscape no index names")
     score: float = Field(5.0, ge=0, description="weight of the energy score beside the adversarial loss")
     drainage: float = Field(
@@ -58,13 +60,16 @@ class TerrainTraining(RunSettings):
 def train(
     config: TerrainTraining, progress: Progress | None = None, tell: Callable[[str], None] | None = None
 ) -> Path:
-    """Train and write weights, with ``NAME.curves.csv``, ``NAME.coverage.json`` and ``NAME.checkpoint.pt``.
+    """Train and write weights; beside them curves, a checkpoint, what the data cover and a model card.
+
+    The files are ``NAME.safetensors``, ``.json``, ``.curves.csv``, ``.checkpoint.pt``, ``.coverage.json``
+    and ``.md``. The card has the figures of at most a dozen held-out tiles, if any, which take half a minute.
 
     Parameters
     ----------
     config : what decides the run. On one thread of one machine the same config gives the same weights.
     progress : called with (step, steps, figures) after each step.
-    tell : called with what the data cover, as text, before the first step.
+    tell : called with what the data cover, as text, before the first step, and with the held-out figures.
 
     Returns
     -------
@@ -88,6 +93,12 @@ def train(
         text = json.dumps(covered, indent=2, sort_keys=True)
         config.output.with_suffix(".coverage.json").write_text(text + "\n", encoding="utf-8")
         run.run(progress)
+        judged: dict[str, Any] | str = "Not evaluated, as was asked for."
+        if config.evaluate:
+            judged = held_out_figures(config.output, held_out)
+        write_card(config, covered, judged)
+        if tell is not None:
+            tell(figures_text(judged))
     finally:
         torch.set_num_threads(threads)
     return config.output

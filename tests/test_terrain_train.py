@@ -39,6 +39,7 @@ def settings(data: Path, output: Path, **changes: Any) -> TerrainTraining:
     arguments: dict[str, Any] = {
         "data": data, "output": output, "spacing": 30.0, "held_out": ("place1",), "steps": 3, "batch": 2,
         "channels": 4, "rollout": 0.5, "penalty_every": 2, "log_every": 1,
+        "evaluate": False,
     }  # fmt: skip
     return TerrainTraining(**{**arguments, **changes})
 

@@ -63,6 +63,10 @@ def train_terrain(
     start: Annotated[
         Path | None, typer.Option(help="Weight file to go on from; 'shipped' is the one in the package.")
     ] = None,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")] = "auto",
+    evaluate: Annotated[
+        bool, typer.Option(help="Judge the net on held-out tiles at the end, for its model card.")
+    ] = True,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Only print what the data hold, place by place.")
     ] = False,
@@ -92,6 +96,8 @@ def train_terrain(
         learning_rate_final=learning_rate / 5,
         batch=batch,
         style=style,
+        device=device,
+        evaluate=evaluate,
         start=WEIGHT_FILE if start == Path("shipped") else start,
         resume=resume,
         **values,
@@ -101,7 +107,12 @@ def train_terrain(
         return
     tell = None if quiet else partial(typer.echo, err=True)
     with progress_bars(quiet) as report:
-        path = run(config, lambda step, total, figures: report("train", step, total), tell)
+
+        def progress(step: int, total: int, figures: dict[str, float]) -> None:
+            names = ("score", "ponding", "margin")
+            report("train", step, total, " ".join(f"{name} {figures[name]:.3f}" for name in names))
+
+        path = run(config, progress, tell)
     if not quiet:
         typer.echo(str(path))
 
