@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from worldgen.kernel import kernel
+from worldgen.models.terrain_drainage import spill_cells
 
 
 class AdversarialLoss(NamedTuple):
@@ -104,66 +103,7 @@ def ponding(elevation: Tensor) -> Tensor:
     The depth is differentiable: a gradient step raises the floor of a pit and lowers the cell over which it
     spills, as a river would. Water leaves freely over the border.
     """
-    spill = torch.from_numpy(_spills(elevation.detach()[:, 0].cpu().double().numpy()))
+    maps = elevation.detach()[:, 0].cpu().numpy()
+    spill = torch.from_numpy(np.stack([spill_cells(ground) for ground in maps]))
     flat = elevation.flatten(1)
     return (flat.gather(1, spill.to(flat.device)) - flat).mean(dim=1)
-
-
-def _spills(elevation: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each cell the flat index of the cell over which water on it runs off: (B, H, W) -> (B, H W)."""
-    batch, height, width = elevation.shape
-    spill = np.empty((batch, height * width), np.int64)
-    for index in range(batch):
-        _spill(np.ascontiguousarray(elevation[index]).reshape(-1), width, spill[index])
-    return spill
-
-
-@kernel
-def _spill(elevation: NDArray[np.float64], width: int, spill: NDArray[np.int64]) -> None:
-    """Flood from the border inwards, lowest first (priority-flood; Barnes, Lehman and Mulla 2014)."""
-    cells = elevation.size
-    height = cells // width
-    heap = np.empty(cells + 1, np.int64)  # 1-based binary heap of cells, ordered by the level of their spill
-    size = 0
-    spill[:] = -1
-    for cell in range(cells):
-        row, column = cell // width, cell % width
-        if 0 < row < height - 1 and 0 < column < width - 1:
-            continue
-        spill[cell] = cell
-        size += 1
-        child = size
-        while child > 1 and elevation[heap[child // 2]] > elevation[cell]:
-            heap[child] = heap[child // 2]
-            child //= 2
-        heap[child] = cell
-    while size:
-        cell = heap[1]
-        last = heap[size]
-        size -= 1
-        level = elevation[spill[last]]
-        parent = 1
-        while 2 * parent <= size:
-            child = 2 * parent
-            if child < size and elevation[spill[heap[child + 1]]] < elevation[spill[heap[child]]]:
-                child += 1
-            if elevation[spill[heap[child]]] >= level:
-                break
-            heap[parent] = heap[child]
-            parent = child
-        heap[parent] = last
-        row, column = cell // width, cell % width
-        for next_row in range(max(row - 1, 0), min(row + 2, height)):
-            for next_column in range(max(column - 1, 0), min(column + 2, width)):
-                neighbour = next_row * width + next_column
-                if spill[neighbour] >= 0:
-                    continue
-                above = elevation[neighbour] >= elevation[spill[cell]]
-                spill[neighbour] = neighbour if above else spill[cell]
-                level = elevation[spill[neighbour]]
-                size += 1
-                child = size
-                while child > 1 and elevation[spill[heap[child // 2]]] > level:
-                    heap[child] = heap[child // 2]
-                    child //= 2
-                heap[child] = neighbour

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import torch
 
-from worldgen.models.losses import LOSSES, energy_score, gradient_penalty
+from worldgen.models.losses import LOSSES, energy_score, gradient_penalty, ponding
 from worldgen.models.run_settings import Loss
 
 
@@ -61,6 +61,19 @@ def test_penalty_is_the_squared_gradient() -> None:
     torch.testing.assert_close(
         gradient_penalty((3 * view).sum(dim=1, keepdim=True), view), torch.tensor(27.0)
     )
+
+
+def test_standing_water_is_a_bowl_filled_to_its_outlet() -> None:
+    bowl = torch.full((2, 1, 9, 9), 10.0)
+    bowl[0, 0, 3:6, 3:6] = 4.0
+    bowl[0, 0, 4, 6:] = 8.0  # the outlet
+    bowl.requires_grad_()
+    depth = ponding(bowl)
+    torch.testing.assert_close(depth, torch.tensor([9 * 4 / 81, 0.0]))
+    (gradient,) = torch.autograd.grad(depth.sum(), bowl)
+    torch.testing.assert_close(gradient[0, 0, 4, 4], torch.tensor(-1 / 81))  # a step raises the floor
+    torch.testing.assert_close(gradient[0].clamp(min=0).sum(), torch.tensor(9 / 81))  # and lowers the outlet
+    assert not gradient[1].any()
 
 
 def test_energy_score_is_least_for_the_real_distribution() -> None:
