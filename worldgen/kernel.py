@@ -31,8 +31,9 @@ def kernel(function: Function) -> Function:
 @kernel
 def sift_up(heap: NDArray[Any], key: NDArray[np.float64], size: int, cell: int) -> None:
     """Put a cell into a 1-based binary heap, lowest key first; ``size`` counts it already."""
+    level = key[cell]
     child = size
-    while child > 1 and key[heap[child // 2]] > key[cell]:
+    while child > 1 and key[heap[child // 2]] > level:
         heap[child] = heap[child // 2]
         child //= 2
     heap[child] = cell
@@ -43,12 +44,13 @@ def pop(heap: NDArray[Any], key: NDArray[np.float64], size: int) -> int:
     """Take the cell with the lowest key out of the heap; ``size`` still counts it."""
     top = int(heap[1])
     last = heap[size]
+    level = key[last]
     parent = 1
     while 2 * parent < size:
         child = 2 * parent
         if child + 1 < size and key[heap[child + 1]] < key[heap[child]]:
             child += 1
-        if key[heap[child]] >= key[last]:
+        if key[heap[child]] >= level:
             break
         heap[parent] = heap[child]
         parent = child
