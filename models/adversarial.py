@@ -197,15 +197,25 @@ class Run(ABC):
 
 def training_record(settings: RunSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]) -> dict[str, Any]:
     """What a weight file's JSON keeps of a run: settings, places and licences of the data."""
+    elsewhere = {"data", "output", "threads", "resume", "evaluate"}
     return {
-        "settings": settings.model_dump(
-            mode="json", exclude={"data", "output", "threads", "resume", "evaluate"}
-        ),
+        "settings": settings.model_dump(mode="json", exclude=elsewhere),
         "training_tiles": len(tiles),
         "training_places": sorted({tile.place for tile in tiles}),
         "held_out_places": sorted({tile.place for tile in held_out}),
         "licences": sorted({tile.licence for tile in tiles if tile.licence}),
+        **({} if settings.start is None else {"start": _inheritance(settings.start)}),
     }
+
+
+def _inheritance(weights: Path) -> dict[str, Any]:
+    """What weights that a run starts from were made of: their hash, places, licences, and their own start."""
+    if not weights.is_file():  # a bare checkpoint tells nothing of its data
+        return {}
+    record = read_record(weights)
+    kept = ("training_places", "held_out_places", "licences", "start")
+    training = record["training"]
+    return {"sha256": record["sha256"], **{name: training[name] for name in kept if name in training}}
 
 
 def _device(wanted: Device) -> str:

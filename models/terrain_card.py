@@ -12,7 +12,7 @@ from typing import Any
 from worldgen.models.checkpoint import read_record
 from worldgen.models.run_settings import RunSettings
 from worldgen.models.terrain_data import Tile
-from worldgen.models.terrain_gan import load_amplifier
+from worldgen.models.terrain_gan import WEIGHT_FILE, load_amplifier
 from worldgen.models.terrain_refinement import FIGURES, judge, judgeable
 
 JUDGED = 12  # most held-out tiles that are refined after training, some 3 s each
@@ -83,10 +83,11 @@ def command_line(config: RunSettings) -> str:
         for name in OPTIONS:
             values = changed.get(name, ())
             for value in values if isinstance(values, tuple) else (values,):
-                words += [f"--{name.replace('_', '-')}", str(value)]
+                word = "shipped" if name == "start" and value == WEIGHT_FILE else str(value)
+                words += [f"--{name.replace('_', '-')}", word]
         return shlex.join(words)
     arguments = ", ".join(
-        f"{name}={str(value) if isinstance(value, Path) else value!r}" for name, value in changed.items()
+        f"{name}={(str(value) if isinstance(value, Path) else value)!r}" for name, value in changed.items()
     )
     return f"terrain_train.train(TerrainTraining({arguments}))"
 
@@ -140,9 +141,24 @@ def _data(training: dict[str, Any], covered: dict[str, Any]) -> list[str]:
     ]
     missing = {"styles": covered["styles_missing"], "metres per cell": covered["octaves_missing"]}
     parts += [f"Not trained on: {name} {', '.join(gaps)}." for name, gaps in missing.items() if gaps]
-    if not training["licences"]:
-        return [*parts, "The data name no licences (a column `licence` of an `index.csv` would)."]
-    return [*parts, "Licences of the training data:", "\n".join(f"- {text}" for text in training["licences"])]
+    none = "The data name no licences (a column `licence` of an `index.csv` would)."
+    parts += (
+        ["Licences of the training data:", _list(training["licences"])] if training["licences"] else [none]
+    )
+    start = training.get("start")
+    if start:
+        parts.append(
+            f"The run started from weights with the SHA-256 `{start['sha256']}`, which had been trained on "
+            f"{len(start.get('training_places', ()))} places. Licences of those data:"
+        )
+        parts.append(_list(start.get("licences", ())) or "None are named.")
+        known = sorted(set(training["held_out_places"]) & set(start.get("training_places", ())))
+        parts += [f"Held out here, but trained on there: {', '.join(known)}."] if known else []
+    return parts
+
+
+def _list(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {text}" for text in texts)
 
 
 def _curves(path: Path) -> list[str]:

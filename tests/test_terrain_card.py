@@ -17,6 +17,7 @@ from worldgen.models import terrain_card, terrain_train
 from worldgen.models.checkpoint import file_hash
 from worldgen.models.terrain_card import card_text, command_line, figures_text, held_out_figures
 from worldgen.models.terrain_data import Tile, flat_cells
+from worldgen.models.terrain_gan import WEIGHT_FILE
 from worldgen.models.terrain_train import TerrainTraining, train
 
 
@@ -59,11 +60,29 @@ def test_a_run_leaves_a_card_with_data_settings_curves_and_held_out_figures(
         "net.curves.csv`, steps 1 to 2",
         "1 tiles of south, coarsened 8-fold",
         "| amplifier | ",
-        "channels=4",  # the command line has no option for it
+        f"TerrainTraining(data='{config.data}'",  # the command line has no option for channels
     ):
         assert part in card
     assert "north" in told[0]
     assert told[1].startswith("1 held-out tiles: spectrum distance amplifier ")
+
+
+def test_what_the_start_was_trained_on_is_passed_on(
+    run: tuple[TerrainTraining, list[str]], tmp_path: Path
+) -> None:
+    first = run[0]
+    again = first.model_copy(
+        update={
+            "start": first.output, "output": tmp_path / "net.safetensors", "held_out": ("north",), "steps": 1,
+            "evaluate": False,
+        }
+    )  # fmt: skip
+    train(again)
+    card = again.output.with_suffix(".md").read_text(encoding="utf-8")
+    assert f"started from weights with the SHA-256 `{file_hash(first.output)}`" in card
+    assert "trained on 1 places. Licences of those data:\n\nNone are named." in card
+    assert "Held out here, but trained on there: north." in card
+    assert "Not evaluated, as was asked for." in card
 
 
 def test_the_wants_of_the_held_out_land_are_told(run: tuple[TerrainTraining, list[str]]) -> None:
@@ -99,6 +118,10 @@ def test_the_command_gives_the_same_settings(tmp_path: Path, monkeypatch: pytest
     result = CliRunner().invoke(app, words[1:])
     assert result.exit_code == 0, result.output
     assert seen == [config]
+    shipped = config.model_copy(update={"start": WEIGHT_FILE})
+    assert "--start shipped" in command_line(shipped)
+    CliRunner().invoke(app, shlex.split(command_line(shipped))[1:])
+    assert seen == [config, shipped]
 
 
 def test_a_cosine_that_was_stopped_is_told_with_its_length(run: tuple[TerrainTraining, list[str]]) -> None:

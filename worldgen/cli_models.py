@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -105,14 +105,17 @@ def train_terrain(
     if coverage:
         typer.echo(coverage_text(survey(config)))
         return
-    tell = None if quiet else partial(typer.echo, err=True)
+
+    def tell(text: str) -> None:  # through the stream that the progress bar redirects, so it stays below
+        print(text, file=sys.stderr)
+
     with progress_bars(quiet) as report:
 
         def progress(step: int, total: int, figures: dict[str, float]) -> None:
             names = ("score", "ponding", "margin")
             report("train", step, total, " ".join(f"{name} {figures[name]:.3f}" for name in names))
 
-        path = run(config, progress, tell)
+        path = run(config, progress, None if quiet else tell)
     if not quiet:
         typer.echo(str(path))
 
