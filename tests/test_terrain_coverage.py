@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from typer.testing import CliRunner
 
+from worldgen.cli import app
 from worldgen.models import terrain_coverage
 from worldgen.models.terrain_coverage import FAULTS, coverage, coverage_text
 from worldgen.models.terrain_data import Tile, flat_cells
@@ -93,3 +96,16 @@ def test_what_is_missing_and_what_is_held_out() -> None:
     assert "c *" in text
     assert "Styles without a place to train on: mountains, hills" in text
     assert "Metres per cell without land to train on: 10-20, 80-160" in text
+
+
+def test_the_command_only_reports(tmp_path: Path) -> None:
+    (tmp_path / "north").mkdir()
+    np.save(tmp_path / "north" / "a.npy", hills())
+    output = tmp_path / "net.safetensors"
+    words = ["train", "terrain", "--data", str(tmp_path), "-o", str(output), "--spacing", "30", "--coverage"]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0
+    assert "1 tiles of 1 places" in told.output
+    assert "left out: small 100%" in told.output
+    assert CliRunner().invoke(app, [*words, "--quiet"]).output == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["north"]

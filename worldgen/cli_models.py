@@ -103,7 +103,9 @@ def train_terrain(
         **values,
     )
     if coverage:
-        typer.echo(coverage_text(survey(config)))
+        text = coverage_text(survey(config))
+        if not quiet:
+            typer.echo(text)
         return
 
     def tell(text: str) -> None:  # through the stream that the progress bar redirects, so it stays below
