@@ -168,6 +168,7 @@ class Run(ABC):
         state["noise"] = self.noise.get_state()
         state["sampler"] = self.random.bit_generator.state
         state["step"], state["seconds"] = self.step, self.seconds
+        state["optimiser"] = self.settings.optimiser
         temporary = self._checkpoint.with_suffix(".part")
         torch.save(state, temporary)
         os.replace(temporary, self._checkpoint)
@@ -186,8 +187,15 @@ class Run(ABC):
 
     def _load(self, checkpoint: Path, nets_only: bool = False) -> None:
         state = torch.load(checkpoint, weights_only=True, map_location=self.device)
+        same = state.get("optimiser", "adam") == self.settings.optimiser
+        if not (same or nets_only):
+            raise InputError(
+                f"{checkpoint} is of a run with {state.get('optimiser', 'adam')} and cannot be resumed with "
+                f"{self.settings.optimiser}; start a new run from it instead"
+            )
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            if same or isinstance(part, nn.Module):
+                part.load_state_dict(state[name])
         if nets_only:
             return
         self.noise.set_state(state["noise"].cpu())

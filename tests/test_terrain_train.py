@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 
-from worldgen.errors import TrainingError, WeightsError
+from worldgen.errors import InputError, TrainingError, WeightsError
 from worldgen.models.checkpoint import file_hash, read_record
 from worldgen.models.run_settings import Optimiser
 from worldgen.models.terrain_data import STYLES
@@ -126,6 +126,17 @@ def test_a_checkpoint_beside_the_weights_gives_all_nets(data: Path, straight: Pa
     nets = [torch.load(file.with_suffix(".checkpoint.pt"), weights_only=True) for file in (straight, output)]
     for part in ("generator", "discriminator"):
         assert equal(nets[0][part], nets[1][part])
+
+
+def test_another_optimiser_may_start_from_a_checkpoint_but_not_resume_it(
+    data: Path, straight: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "net.safetensors"
+    started = train(settings(data, output, steps=1, start=straight, optimiser="sgd"))
+    state = torch.load(started.with_suffix(".checkpoint.pt"), weights_only=True)
+    assert "momentum_buffer" in state["generator_optimiser"]["state"][0]
+    with pytest.raises(InputError, match="of a run with sgd and cannot be resumed with adam"):
+        train(settings(data, output, resume=True))
 
 
 def test_weights_of_another_net_do_not_start_a_run(data: Path, straight: Path, tmp_path: Path) -> None:
