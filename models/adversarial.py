@@ -1,4 +1,4 @@
-"""What training runs of a generator against a discriminator share: nets, optimisers, schedule, checkpoints.
+"""What training runs of a generator against a discriminator share: nets, averages, steps, checkpoints.
 
 A run writes ``NAME.safetensors`` and its JSON record (the averaged generator), ``NAME.curves.csv``, and
 ``NAME.checkpoint.pt``, the state from which ``resume`` goes on with the same bits as an unbroken run.
@@ -8,60 +8,23 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from worldgen.errors import InputError
-from worldgen.models.checkpoint import save_weights
+from worldgen.errors import InputError, TrainingError, WeightsError
+from worldgen.models.checkpoint import load_weights, read_record, save_weights
+from worldgen.models.run_settings import Device, RunSettings, learning_rate, make_optimiser
 from worldgen.models.terrain_data import Tile
 
 Progress = Callable[[int, int, dict[str, float]], None]
-Device = Literal["auto", "cpu", "cuda"]
-
-
-class RunSettings(BaseModel):
-    """What decides any adversarial run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    data: Path = Field(description="folder of elevation tiles")
-    output: Path = Field(description="weight file to write, ending in .safetensors")
-    spacing: float | None = Field(None, gt=0, description="metres per cell, for files that do not say it")
-    held_out: tuple[str, ...] = Field((), description="places kept for evaluation; none: a tenth, by hash")
-    start: Path | None = Field(
-        None, description="weight file whose checkpoint beside it gives the first nets"
-    )
-    seed: int = 0
-    steps: int = Field(20000, ge=1)
-    minutes: float | None = Field(
-        None, gt=0, description="stop after this time, however many steps were done"
-    )
-    batch: int = Field(4, ge=1, description="real crops in a step")
-    channels: int = Field(32, ge=4)
-    learning_rate: float = Field(1e-3, gt=0)
-    learning_rate_final: float = Field(2e-4, gt=0)
-    decay_steps: int = Field(
-        3000, ge=1, description="the learning rate halves each so many steps, down to final"
-    )
-    gamma: float = Field(0.02, ge=0, description="weight of the gradient penalties")
-    penalty_every: int = Field(8, ge=1, description="penalties are computed each so many steps, weighted up")
-    average: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are shipped")
-    bfloat16: bool = Field(
-        False, description="half-width convolutions: about 1.6 times as fast where the CPU has them"
-    )
-    device: Device = Field("auto", description="auto: a GPU where there is one")
-    threads: int = Field(1, ge=1)
-    log_every: int = Field(50, ge=1)
-    checkpoint_minutes: float = Field(4.0, gt=0)
-    resume: bool = False
 
 
 class Run(ABC):
@@ -93,34 +56,43 @@ class Run(ABC):
         self.generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
-        betas = (0.0, 0.99)
-        self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), betas=betas)
-        self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), betas=betas)
+        self.generator_optimiser = make_optimiser(self.generator, settings)
+        self.discriminator_optimiser = make_optimiser(self.discriminator, settings)
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
         self.step = 0
         self.seconds = 0.0
         if settings.resume and self._checkpoint.is_file():
             self._load(self._checkpoint)
         elif settings.start is not None:
-            self._load(settings.start.with_suffix(".checkpoint.pt"), nets_only=True)
+            self._start(settings.start)
 
     @abstractmethod
     def advance(self) -> dict[str, float]:
         """Update both nets once and return the figures of the step."""
 
     def run(self, progress: Progress | None = None) -> None:
-        """Step until the steps or minutes are over; saves every few minutes and at the end."""
+        """Step until the steps or minutes are over; saves every few minutes and at the end.
+
+        Raises
+        ------
+        TrainingError : a figure is not finite; what was saved last stays as it is.
+        """
         settings = self.settings
         if not self.step and self._curves.is_file():
             self._curves.unlink()
         began, saved = time.monotonic() - self.seconds, time.monotonic()
         limit = None if settings.minutes is None else self.seconds + 60 * settings.minutes
         while self.step < settings.steps:
-            rate = settings.learning_rate * 0.5 ** (self.step / settings.decay_steps)
             for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
                 for group in optimiser.param_groups:
-                    group["lr"] = max(rate, settings.learning_rate_final)
+                    group["lr"] = learning_rate(self.step, settings)
             figures = self.advance()
+            for name, value in figures.items():
+                if not math.isfinite(value):
+                    raise TrainingError(
+                        f"training diverged at step {self.step + 1}: {name} is {value}; "
+                        f"a learning rate below {learning_rate(self.step, settings):.2g} may help"
+                    )
             self._average()
             self.step += 1
             self.seconds = time.monotonic() - began
@@ -196,16 +168,34 @@ class Run(ABC):
         state["noise"] = self.noise.get_state()
         state["sampler"] = self.random.bit_generator.state
         state["step"], state["seconds"] = self.step, self.seconds
+        state["optimiser"] = self.settings.optimiser
         temporary = self._checkpoint.with_suffix(".part")
         torch.save(state, temporary)
         os.replace(temporary, self._checkpoint)
 
+    def _start(self, weights: Path) -> None:
+        """Take all nets from the checkpoint beside a weight file, or the generator from the file itself."""
+        checkpoint = weights.with_suffix(".checkpoint.pt")
+        if checkpoint.is_file():
+            self._load(checkpoint, nets_only=True)
+            return
+        found = read_record(weights)["config"]
+        if found != self.config:
+            raise WeightsError(f"cannot start from {weights}: its net is {found}, this run's {self.config}")
+        for net in (self.generator, self.averaged):
+            load_weights(net, weights)
+
     def _load(self, checkpoint: Path, nets_only: bool = False) -> None:
-        if not checkpoint.is_file():
-            raise InputError(f"no checkpoint to start from: {checkpoint}")
         state = torch.load(checkpoint, weights_only=True, map_location=self.device)
+        same = state.get("optimiser", "adam") == self.settings.optimiser
+        if not (same or nets_only):
+            raise InputError(
+                f"{checkpoint} is of a run with {state.get('optimiser', 'adam')} and cannot be resumed with "
+                f"{self.settings.optimiser}; start a new run from it instead"
+            )
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            if same or isinstance(part, nn.Module):
+                part.load_state_dict(state[name])
         if nets_only:
             return
         self.noise.set_state(state["noise"].cpu())
@@ -215,13 +205,25 @@ class Run(ABC):
 
 def training_record(settings: RunSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]) -> dict[str, Any]:
     """What a weight file's JSON keeps of a run: settings, places and licences of the data."""
+    elsewhere = {"data", "made", "output", "threads", "resume", "evaluate"}
     return {
-        "settings": settings.model_dump(mode="json", exclude={"data", "made", "output", "threads", "resume"}),
+        "settings": settings.model_dump(mode="json", exclude=elsewhere),
         "training_tiles": len(tiles),
         "training_places": sorted({tile.place for tile in tiles}),
         "held_out_places": sorted({tile.place for tile in held_out}),
         "licences": sorted({tile.licence for tile in tiles if tile.licence}),
+        **({} if settings.start is None else {"start": _inheritance(settings.start)}),
     }
+
+
+def _inheritance(weights: Path) -> dict[str, Any]:
+    """What weights that a run starts from were made of: their hash, places, licences, and their own start."""
+    if not weights.is_file():  # a bare checkpoint tells nothing of its data
+        return {}
+    record = read_record(weights)
+    kept = ("training_places", "held_out_places", "licences", "start")
+    training = record["training"]
+    return {"sha256": record["sha256"], **{name: training[name] for name in kept if name in training}}
 
 
 def _device(wanted: Device) -> str:

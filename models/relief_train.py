@@ -16,9 +16,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from worldgen.models.adversarial import Progress, Run, RunSettings, training_record
+from worldgen.models.adversarial import Progress, Run, training_record
 from worldgen.models.layers import crop
-from worldgen.models.losses import discriminator_loss, generator_loss, gradient_penalty, ponding
+from worldgen.models.losses import LOSSES, gradient_penalty, ponding
 from worldgen.models.relief_data import Crops, Maps, real_maps, resampled
 from worldgen.models.relief_net import (
     BAND_HALO,
@@ -31,7 +31,9 @@ from worldgen.models.relief_net import (
     judged_relief,
     noise_sizes,
 )
-from worldgen.models.terrain_data import STYLES, Tile, read_folder, split_by_place
+from worldgen.models.run_settings import RunSettings
+from worldgen.models.terrain_data import STYLES, Tile
+from worldgen.models.terrain_folders import read_folder, split_by_place
 from worldgen.models.terrain_net import Discriminator
 
 PONDS = 12  # crops of a batch whose standing water is computed
@@ -142,7 +144,7 @@ class _ReliefRun(Run):
         with self.half():
             true = self.discriminator(real_view, told).float()
             false = self.discriminator(view, told).float()
-        generator = generator_loss(true, false)
+        generator = LOSSES[config.loss].generator(true, false)
         kept = torch.stack(
             [
                 weight * functional.avg_pool2d(change, cells).square().mean()
@@ -200,7 +202,7 @@ class _ReliefRun(Run):
         with self.half(not penalise):
             true = self.discriminator(real_view, told).float()
             false = self.discriminator(view, told).float()
-        loss = discriminator = discriminator_loss(true, false)
+        loss = discriminator = LOSSES[config.loss].discriminator(true, false)
         if penalise:
             self.penalty = gradient_penalty(true, real_view) + gradient_penalty(false, view)
             loss = loss + config.gamma / 2 * config.penalty_every * self.penalty

@@ -1,18 +1,11 @@
-"""Real elevation to train on: reading folders, leaving out sea and voids, augmented crops, splitting.
-
-A folder either holds an ``index.csv`` (columns ``file``, ``place``, ``spacing_m``, ``scale``, ``offset``;
-16-bit PNG, metres = value · scale + offset) or plain elevation files, each its own place. Tiles are split
-by *place*: neighbouring tiles share ridges, so a split by tile would measure memory.
-"""
+"""Real elevation to train on: tiles, their styles of land, augmented crops without sea, voids and stripes."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +14,13 @@ from worldgen.errors import InputError
 from worldgen.models.layers import downsample
 
 FloatArray = NDArray[np.float32]
-SUFFIXES = (".npy", ".tif", ".tiff", ".hgt", ".png")
 # Tiles with more `striping` than this do not teach. Real land scores 0.9-1.7, resampled SRTM 2-50.
 STRIPES = 2.0
+LEVEL = 0.1  # most of a crop's middle that may be sea, lake or void
+LEAST_SLOPE = (
+    0.04  # root mean square slope of a crop's middle; the noise of satellite models has nearly as much
+)
+TRIES = 1000  # crops that may be drawn in vain
 STYLE_TOLD = 0.75  # share of crops whose style the nets are told, so that they also do without
 PAD = 40  # cells added at each side by odd reflection, so that small tiles give whole contexts
 
@@ -94,7 +91,11 @@ _STYLE_OF = {landscape: style for style, landscapes in STYLES.items() for landsc
 
 @dataclass(frozen=True)
 class Tile:
-    """One elevation map: ``elevation`` (H, W) float32 metres, ``flat`` (H, W) bool (sea, lake or void)."""
+    """One elevation map.
+
+    ``elevation`` (H, W) float32 metres, ``flat`` (H, W) bool (sea, lake or void), ``void`` those of them that
+    the file marks as without data, where it does.
+    """
 
     place: str
     spacing: float
@@ -103,67 +104,22 @@ class Tile:
     source: str = ""
     licence: str = ""
     landscape: str = ""
+    void: NDArray[np.bool_] | None = None
 
     @property
     def style(self) -> str | None:
         """The style of land, one of `STYLES`, or None where the index names none of its landscapes."""
         return self.landscape if self.landscape in STYLES else _STYLE_OF.get(self.landscape)
 
+    @cached_property
+    def coarser(self) -> Tile:
+        """The tile at half its resolution, see `coarsened`."""
+        return coarsened(self)
 
-def read_folder(folder: Path, spacing: float | None = None) -> list[Tile]:
-    """Read each elevation tile of a folder, in the order of the file names.
-
-    Parameters
-    ----------
-    folder : folder with ``index.csv``, or with elevation files (.npy, .tif, .hgt, 16-bit .png).
-    spacing : metres between cells, for plain files that do not say it.
-
-    Raises
-    ------
-    InputError : the folder or its index is not usable.
-    """
-    if not folder.is_dir():
-        raise InputError(f"no such folder of elevation data: {folder}")
-    index = folder / "index.csv"
-    if index.is_file():
-        with index.open(newline="", encoding="utf-8") as stream:
-            rows = sorted(csv.DictReader(stream), key=lambda row: row["file"])
-        missing = {"file", "place", "spacing_m", "scale", "offset"} - set(rows[0] if rows else ())
-        if missing:
-            raise InputError(f"{index} lacks rows or the columns {sorted(missing)}")
-        return [_indexed_tile(folder, row) for row in rows]
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"{folder} holds neither index.csv nor files ending in {', '.join(SUFFIXES)}")
-    return [_plain_tile(path, spacing) for path in files]
-
-
-def _indexed_tile(folder: Path, row: dict[str, str]) -> Tile:
-    from PIL import Image
-
-    with Image.open(folder / row["file"]) as image:
-        values = np.asarray(image).astype(np.float32)
-    elevation = values * np.float32(row["scale"]) + np.float32(row["offset"])
-    return Tile(
-        place=row["place"],
-        spacing=float(row["spacing_m"]),
-        elevation=elevation,
-        flat=flat_cells(elevation),
-        source=row.get("source", ""),
-        licence=row.get("licence", ""),
-        landscape=row.get("landscape", ""),
-    )
-
-
-def _plain_tile(path: Path, spacing: float | None) -> Tile:
-    from worldgen.dem import read_dem
-
-    heightmap = read_dem(path, spacing=spacing)
-    elevation = np.asarray(heightmap.elevation, dtype=np.float32)
-    flat = flat_cells(elevation)
-    if heightmap.nodata is not None:
-        flat |= heightmap.nodata
-    return Tile(path.stem, float(heightmap.grid.spacing), elevation, flat)
+    @cached_property
+    def stripes(self) -> float:
+        """How striped the tile is, see `striping`."""
+        return striping(self.elevation)
 
 
 def flat_cells(elevation: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -174,39 +130,6 @@ def flat_cells(elevation: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(level, dtype=np.bool_)
 
 
-def split_by_place(
-    tiles: Iterable[Tile], held_out: Iterable[str] = (), share: float = 0.1
-) -> tuple[list[Tile], list[Tile]]:
-    """Split tiles into (training, held out) by place.
-
-    Parameters
-    ----------
-    held_out : names of places to hold out; when empty, a stable hash of the names picks
-        about ``share`` of them.
-
-    Raises
-    ------
-    InputError : a named place is not there, or no tile is left to train on.
-    """
-    tiles = list(tiles)
-    places = {tile.place for tile in tiles}
-    chosen = set(held_out)
-    if chosen - places:
-        raise InputError(f"places to hold out are not in the data: {sorted(chosen - places)}")
-    if not chosen:
-        chosen = {place for place in places if _fraction(place) < share}
-        if chosen == places:
-            chosen = set()
-    training = [tile for tile in tiles if tile.place not in chosen]
-    if not training:
-        raise InputError("every place is held out: nothing is left to train on")
-    return training, [tile for tile in tiles if tile.place in chosen]
-
-
-def _fraction(place: str) -> float:
-    return int.from_bytes(hashlib.sha256(place.encode()).digest()[:4], "big") / 2**32
-
-
 def coarsened(tile: Tile) -> Tile:
     """Halve a tile's resolution with the smooth filter that the amplifier inverts."""
     import torch
@@ -215,9 +138,13 @@ def coarsened(tile: Tile) -> Tile:
     padded = np.pad(tile.elevation[:height, :width], 4, mode="reflect", reflect_type="odd")
     with torch.inference_mode():
         elevation = downsample(torch.from_numpy(padded)[None, None])[0, 0].numpy()
-    blocks = tile.flat[:height, :width].reshape(height // 2, 2, width // 2, 2)
-    flat = np.asarray(blocks.any(axis=(1, 3)))
-    return replace(tile, spacing=2 * tile.spacing, elevation=elevation, flat=flat)
+
+    def halved(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        blocks = mask[:height, :width].reshape(height // 2, 2, width // 2, 2)
+        return np.asarray(blocks.any(axis=(1, 3)))
+
+    void = None if tile.void is None else halved(tile.void)
+    return replace(tile, spacing=2 * tile.spacing, elevation=elevation, flat=halved(tile.flat), void=void)
 
 
 def striping(elevation: NDArray[np.float32]) -> float:
@@ -266,7 +193,10 @@ class CropSampler:
     ) -> None:
         usable = [tile for tile in tiles if min(tile.elevation.shape) + 2 * PAD >= context]
         if not usable:
-            raise InputError(f"no tile is at least {context - 2 * PAD} cells wide")
+            widest = max((min(tile.elevation.shape) for tile in tiles), default=0)
+            raise InputError(
+                f"no tile is at least {context - 2 * PAD} cells wide; the widest of {len(tiles)} has {widest}"
+            )
         self.middle, self.shares = middle, shares
         self.random = np.random.default_rng(seed)
         levels = [self._levels(tile) for tile in usable]
@@ -282,13 +212,13 @@ class CropSampler:
         """The tile and its coarsened selves, padded; without what is too small or striped."""
         levels = []
         for times in range(len(self.shares)):
-            tile = coarsened(tile) if times else tile
+            tile = tile.coarser if times else tile
             if min(tile.elevation.shape) < self.middle:
                 break
-            if striping(tile.elevation) < STRIPES:
+            if tile.stripes < STRIPES:
                 elevation = np.pad(tile.elevation, PAD, mode="reflect", reflect_type="odd")
                 flat = np.pad(tile.flat, PAD, mode="reflect")
-                levels.append((times, replace(tile, elevation=elevation, flat=flat)))
+                levels.append((times, replace(tile, elevation=elevation, flat=flat, void=None)))
         return levels
 
     def batch(self, count: int, context: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -311,20 +241,25 @@ class CropSampler:
     def _crop(self, context: int) -> tuple[FloatArray, Tile]:
         margin = (context - self.middle) // 2
         inner = np.s_[margin : margin + self.middle, margin : margin + self.middle]
-        for _ in range(1000):
+        tried: Counter[str] = Counter()
+        for _ in range(TRIES):
             levels = self.levels[self.random.choice(len(self.levels), p=self.probability)]
             wide = [level for level in levels if min(level[1].elevation.shape) >= context]
             if not wide:
+                tried["narrow"] += 1
                 continue
             weights = np.array([self.shares[times] for times, _ in wide])
             tile = wide[self.random.choice(len(wide), p=weights / weights.sum())][1]
             row, column = (int(self.random.integers(0, size - context + 1)) for size in tile.elevation.shape)
             window = np.s_[row : row + context, column : column + context]
             elevation = tile.elevation[window]
-            if _teaches(elevation[inner], tile.flat[window][inner], tile.spacing):
+            reason = fault(elevation[inner], tile.flat[window][inner], tile.spacing)
+            if reason is None:
                 break
+            tried[reason] += 1
         else:
-            raise InputError(f"hardly any sloping land without stripes and at least {context} cells wide")
+            found = ", ".join(f"{count} {name}" for name, count in tried.most_common())
+            raise InputError(f"hardly any land teaches: of {TRIES} crops of {context} cells {found}")
         if self.random.random() < 0.5:
             elevation = elevation.T
         elevation = np.rot90(elevation, int(self.random.integers(4)))
@@ -332,9 +267,14 @@ class CropSampler:
         return np.ascontiguousarray(elevation * scale), tile
 
 
-def _teaches(elevation: NDArray[np.float32], flat: NDArray[np.bool_], spacing: float) -> bool:
-    """Mostly land, and steeper than the noise of satellite models (root mean square slope 4 %)."""
-    if flat.mean() > 0.1:
-        return False
+def fault(
+    elevation: NDArray[np.float32],
+    flat: NDArray[np.bool_],
+    spacing: float,
+    void: NDArray[np.bool_] | None = None,
+) -> Literal["void", "level", "flat"] | None:
+    """Why the middle of a crop does not teach: too much of it is void or level, or all is too flat."""
+    if flat.mean() > LEVEL:
+        return "void" if void is not None and void.mean() > LEVEL else "level"
     vertical, horizontal = np.gradient(elevation, spacing)
-    return bool(np.mean(vertical**2 + horizontal**2) > 0.04**2)
+    return None if np.mean(vertical**2 + horizontal**2) > LEAST_SLOPE**2 else "flat"

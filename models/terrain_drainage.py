@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.kernel import kernel
+from worldgen.kernel import kernel, pop, sift_up
 
 FloatArray = NDArray[np.floating[Any]]
 # Depressions shallower than this share of the spacing count as level: elevation models are rounded.
@@ -62,58 +62,46 @@ def _flood(
     levels: NDArray[np.float64], width: int, parent: NDArray[np.int64], order: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Fill by priority flood (Barnes, Lehman, Mulla 2014); write who flooded whom, and in which order."""
-    size = levels.size
-    height = size // width
-    filled = np.full(size, np.inf)
-    heap = np.empty(size + 1, np.int64)  # 1-based binary heap of cells, lowest first
-    count = 0
-    done = 0
-    start = 0
-    while True:
-        if start < size:  # the border first
-            cell = start
-            start += 1
-            if 0 < cell // width < height - 1 and 0 < cell % width < width - 1:
-                continue
-            filled[cell] = levels[cell]
-            parent[cell] = -1
-            first, last, centre = 0, 0, -1
-        else:
-            if count == 0:
-                return filled
-            centre = heap[1]
-            moved = heap[count]
-            count -= 1
-            spot = 1
-            while 2 * spot <= count:
-                child = 2 * spot
-                if child < count and filled[heap[child + 1]] < filled[heap[child]]:
-                    child += 1
-                if filled[heap[child]] >= filled[moved]:
-                    break
-                heap[spot] = heap[child]
-                spot = child
-            heap[spot] = moved
-            order[done] = centre
-            done += 1
-            first, last = 0, 8
-        for side in range(first, last + 1):
-            if centre >= 0:
-                row = centre // width + side // 3 - 1
-                column = centre % width + side % 3 - 1
-                if row < 0 or row >= height or column < 0 or column >= width:
-                    continue
-                cell = row * width + column
+    height = levels.size // width
+    filled = np.full(levels.size, np.inf)
+    heap = np.empty(levels.size + 1, np.int64)
+    size = 0
+    for cell in range(levels.size):
+        if 0 < cell // width < height - 1 and 0 < cell % width < width - 1:
+            continue
+        filled[cell] = levels[cell]
+        parent[cell] = -1
+        size += 1
+        sift_up(heap, filled, size, cell)
+    for done in range(levels.size):
+        centre = pop(heap, filled, size)
+        size -= 1
+        order[done] = centre
+        row, column = centre // width, centre % width
+        for next_row in range(max(row - 1, 0), min(row + 2, height)):
+            for next_column in range(max(column - 1, 0), min(column + 2, width)):
+                cell = next_row * width + next_column
                 if filled[cell] < np.inf:
                     continue
                 filled[cell] = max(filled[centre], levels[cell])
                 parent[cell] = centre
-            count += 1
-            spot = count
-            while spot > 1 and filled[heap[spot // 2]] > filled[cell]:
-                heap[spot] = heap[spot // 2]
-                spot //= 2
-            heap[spot] = cell
+                size += 1
+                sift_up(heap, filled, size, cell)
+    return filled
+
+
+@kernel
+def _spill(
+    levels: NDArray[np.float64],
+    filled: NDArray[np.float64],
+    parent: NDArray[np.int64],
+    order: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    spill = np.empty(levels.size, np.int64)
+    for cell in order:
+        above = parent[cell] < 0 or levels[cell] >= filled[parent[cell]]
+        spill[cell] = cell if above else spill[parent[cell]]
+    return spill
 
 
 @kernel
@@ -156,6 +144,16 @@ def route(elevation: FloatArray, spacing: float) -> Flow:
     diagonal = (receiver >= 0) & (step != 1) & (step != width)
     length = np.where(diagonal, 2**0.5 * spacing, spacing)
     return Flow(filled.reshape(height, width), receiver, order, length)
+
+
+def spill_cells(elevation: FloatArray) -> NDArray[np.int64]:
+    """For each cell the flat index of the cell over which water on it runs off: (H, W) -> (H * W,).
+
+    A cell that holds no water is its own; the elevation of the spill is the cell's fill level.
+    """
+    levels = np.ascontiguousarray(elevation, dtype=np.float64).ravel()
+    parent, order = np.empty(levels.size, np.int64), np.empty(levels.size, np.int64)
+    return _spill(levels, _flood(levels, elevation.shape[1], parent, order), parent, order)
 
 
 def accumulated(flow: Flow, amount: FloatArray) -> NDArray[np.float64]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.models.terrain_baselines import Erosion, eroded_fractal, fractal, phase_randomised
-from worldgen.models.terrain_data import STRIPES, Tile, read_folder, striping
+from worldgen.models.terrain_data import STRIPES, Tile, striping
+from worldgen.models.terrain_folders import read_folder
 from worldgen.models.terrain_judgement import Land, judge
 
 FloatArray = NDArray[np.floating[Any]]

@@ -10,6 +10,7 @@ fractal noise of the real slope variance, and the same with the *real* detail in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
-from worldgen.models.terrain_data import STRIPES, Tile, coarsened, read_folder, striping
+from worldgen.models.terrain_data import STRIPES, Tile, coarsened
 from worldgen.models.terrain_descriptors import anisotropy, depressions, radial_spectrum, slopes
+from worldgen.models.terrain_folders import read_folder
 
 if TYPE_CHECKING:
     from worldgen.models.terrain_net import Amplifier
@@ -77,26 +79,46 @@ def evaluate(
     """
     from worldgen.models.checkpoint import read_record
     from worldgen.models.terrain_gan import WEIGHT_FILE, load_amplifier
-    from worldgen.models.terrain_sheet import blind_sheet
 
     path = WEIGHT_FILE if weights is None else weights
     net = load_amplifier(path)
     if places is None:
         places = tuple(read_record(path)["training"].get("held_out_places", ()))
     tiles = [tile for tile in read_folder(data, spacing) if min(tile.elevation.shape) >= 2 * size]
-    chosen = [tile for tile in tiles if tile.place in places] or tiles
-    chosen = [tile for tile in chosen if _middle(tile.flat, size).mean() < 0.1]
-    chosen = [tile for tile in chosen if striping(tile.elevation) < STRIPES][:limit]
+    chosen = judgeable([tile for tile in tiles if tile.place in places] or tiles, size)[:limit]
     if not chosen:
         raise InputError(f"{data} holds no land tile of at least {2 * size} cells a side to judge on")
+    return judge(chosen, net, levels=levels, size=size, seed=seed, sheet=sheet)
+
+
+def judgeable(tiles: Sequence[Tile], size: int) -> list[Tile]:
+    """Tiles of at least twice ``size`` whose middle is land and that have no stripes."""
+    wide = [tile for tile in tiles if min(tile.elevation.shape) >= 2 * size]
+    land = [tile for tile in wide if _middle(tile.flat, size).mean() < 0.1]
+    return [tile for tile in land if tile.stripes < STRIPES]
+
+
+def judge(
+    tiles: Sequence[Tile],
+    net: Amplifier,
+    *,
+    levels: int = 3,
+    size: int = 256,
+    seed: int = 0,
+    sheet: Path | None = None,
+) -> dict[str, Any]:
+    """Judge an amplifier on tiles from `judgeable`, see `evaluate`; of wide ones only the middle is used."""
+    from worldgen.models.terrain_sheet import blind_sheet
+
     random = np.random.default_rng(seed)
     rows: list[dict[str, dict[str, float]]] = []
     real: list[tuple[FloatArray, float, str]] = []
     made: list[tuple[FloatArray, float, str]] = []
-    for tile in chosen:
-        middles = {
-            kind: _middle(made, size) for kind, made in refinements(tile, net, levels, seed, random).items()
-        }
+    for whole in tiles:
+        # twice the judged size is context enough: whole degrees of SRTM would take minutes each
+        tile = replace(whole, elevation=_middle(whole.elevation, min(2 * size, *whole.elevation.shape)))
+        refined = refinements(tile, net, levels, seed, random)
+        middles = {kind: _middle(land, size) for kind, land in refined.items()}
         rows.append(_judge(middles, tile.spacing))
         if len(real) < SHOWN:
             real.append((middles["real"], tile.spacing, tile.place))
@@ -104,12 +126,12 @@ def evaluate(
     if sheet is not None:
         blind_sheet(real, made, sheet, seed)
     by_style = {
-        style: [row for row, tile in zip(rows, chosen, strict=True) if tile.style == style]
-        for style in sorted({tile.style for tile in chosen if tile.style is not None})
+        style: [row for row, tile in zip(rows, tiles, strict=True) if tile.style == style]
+        for style in sorted({tile.style for tile in tiles if tile.style is not None})
     }
     return {
         **_averaged(rows),
-        "places": sorted({tile.place for tile in chosen}),
+        "places": sorted({tile.place for tile in tiles}),
         "levels": levels,
         "styles": {style: _averaged(those) for style, those in by_style.items()},
     }

@@ -1,4 +1,4 @@
-"""Training of the terrain amplifier: real crops, their coarse versions, a relativistic pair of nets.
+"""Training of the terrain amplifier: real crops, their coarse versions, a generator against a discriminator.
 
 Part of each batch refines a coarse map that the generator itself made one level above. Without it, errors
 grow when the net is applied level after level, because it never sees its own output as input.
@@ -6,23 +6,24 @@ grow when the net is applied level after level, because it never sees its own ou
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from worldgen.models.adversarial import Progress, Run, RunSettings, training_record
+from worldgen.models.adversarial import Progress, Run, training_record
 from worldgen.models.layers import DOWN_HALO, crop, downsample
-from worldgen.models.losses import (
-    discriminator_loss,
-    energy_score,
-    generator_loss,
-    gradient_penalty,
-    ponding,
-)
-from worldgen.models.terrain_data import STYLES, CropSampler, Tile, read_folder, split_by_place
+from worldgen.models.losses import LOSSES, energy_score, gradient_penalty, ponding
+from worldgen.models.run_settings import RunSettings
+from worldgen.models.terrain_card import figures_text, held_out_figures, write_card
+from worldgen.models.terrain_coverage import coverage, coverage_text
+from worldgen.models.terrain_data import STYLES, CropSampler, Tile
+from worldgen.models.terrain_folders import read_folder, split_by_place
 from worldgen.models.terrain_net import (
     HALO,
     NOISE,
@@ -39,6 +40,8 @@ PATCHES = (1, 4, 16)  # cells per side of the patches of the energy score
 class TerrainTraining(RunSettings):
     """What decides a training run of the amplifier; each crop is refined with two draws of noise."""
 
+    evaluate: bool = Field(True, description="judge the finished net on held-out tiles, for its model card")
+    style: str | None = Field(None, description="style of land of tiles whose landscape no index names")
     score: float = Field(5.0, ge=0, description="weight of the energy score beside the adversarial loss")
     drainage: float = Field(
         30.0,
@@ -54,13 +57,19 @@ class TerrainTraining(RunSettings):
     )
 
 
-def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
-    """Train and write weights; beside them ``NAME.curves.csv`` and ``NAME.checkpoint.pt`` (the state).
+def train(
+    config: TerrainTraining, progress: Progress | None = None, tell: Callable[[str], None] | None = None
+) -> Path:
+    """Train and write weights; beside them curves, a checkpoint, what the data cover and a model card.
+
+    The files are ``NAME.safetensors``, ``.json``, ``.curves.csv``, ``.checkpoint.pt``, ``.coverage.json``
+    and ``.md``. The card has the figures of at most a dozen held-out tiles, if any, which take half a minute.
 
     Parameters
     ----------
     config : what decides the run. On one thread of one machine the same config gives the same weights.
     progress : called with (step, steps, figures) after each step.
+    tell : called with what the data cover, as text, before the first step, and with the held-out figures.
 
     Returns
     -------
@@ -69,22 +78,43 @@ def train(config: TerrainTraining, progress: Progress | None = None) -> Path:
     Raises
     ------
     InputError : the data folder cannot be used.
+    TrainingError : the run diverged.
     """
-    tiles, held_out = split_by_place(read_folder(config.data, config.spacing), config.held_out)
+    tiles, held_out = _land(config)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        sampler = CropSampler(
-            tiles,
-            context=context_cells(2),
-            middle=2 * OUTPUT_CELLS,
-            seed=config.seed,
-            shares=config.shares,
-        )
-        _AmplifierRun(config, sampler, tiles, held_out).run(progress)
+        sampler = CropSampler(tiles, **_crops(config), seed=config.seed)
+        covered = coverage(tiles, held_out, **_crops(config))
+        if tell is not None:
+            tell(coverage_text(covered))
+        run = _AmplifierRun(config, sampler, tiles, held_out)
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(covered, indent=2, sort_keys=True)
+        config.output.with_suffix(".coverage.json").write_text(text + "\n", encoding="utf-8")
+        run.run(progress)
+        judged: dict[str, Any] | str = "Not evaluated, as was asked for."
+        if config.evaluate:
+            judged = held_out_figures(config.output, held_out)
+        write_card(config, covered, judged)
+        if tell is not None:
+            tell(figures_text(judged))
     finally:
         torch.set_num_threads(threads)
     return config.output
+
+
+def survey(config: TerrainTraining) -> dict[str, Any]:
+    """What the data of a run cover, see `terrain_coverage.coverage`; nothing is trained or written."""
+    return coverage(*_land(config), **_crops(config))
+
+
+def _land(config: TerrainTraining) -> tuple[list[Tile], list[Tile]]:
+    return split_by_place(read_folder(config.data, config.spacing, config.style), config.held_out)
+
+
+def _crops(config: TerrainTraining) -> dict[str, Any]:
+    return {"context": context_cells(2), "middle": 2 * OUTPUT_CELLS, "shares": config.shares}
 
 
 def context_cells(levels: int) -> int:
@@ -122,7 +152,7 @@ class _AmplifierRun(Run):
         )
 
     def advance(self) -> dict[str, float]:
-        config = self.options
+        config, adversarial = self.options, LOSSES[self.options.loss]
         fine, coarse, condition, spacing, style, made = self._examples()
         real_view = judged_view(fine, coarse, spacing)[..., 1:-1, 1:-1]  # (B, VIEWS, 64, 64)
         condition, spacing = condition.repeat(2, 1, 1, 1), spacing.repeat(2, 1, 1, 1)
@@ -137,7 +167,7 @@ class _AmplifierRun(Run):
             real = self.discriminator(real_input, style).float()
             judged = self.discriminator(fake_input, both).float()
         twins = real.repeat(2, 1, 1, 1)
-        loss = discriminator = discriminator_loss(twins, judged)
+        loss = discriminator = adversarial.discriminator(twins, judged)
         penalty = torch.zeros(())
         if penalise:
             penalty = gradient_penalty(real, real_input) + gradient_penalty(judged, fake_input)
@@ -148,7 +178,7 @@ class _AmplifierRun(Run):
         with self.half():
             real = self.discriminator(real_view, style).float()
             judged = self.discriminator(fake_view, both).float()
-        generator = generator_loss(real.repeat(2, 1, 1, 1), judged)
+        generator = adversarial.generator(real.repeat(2, 1, 1, 1), judged)
         # crops whose condition is generated have no real outcome to score against
         first, second = fake_view.chunk(2)
         pairs = real_view[made:], first[made:], second[made:]

@@ -32,6 +32,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["build", "--dem-scale", "2"], ["--dem-scale", "--dem"]),
         (["build", "--sed", "1"], ["--sed"]),
         (["train", "terrain", "--data", "absent"], ["absent", "folder"]),
+        (["train", "terrain", "--data", ".", "--loss", "hing"], ["--loss", "'hing'", "'hinge'"]),
         (["nothing"], ["nothing"]),
     ],
 )

@@ -72,7 +72,6 @@ def test_sharpening_keeps_planes_and_lifts_fine_waves() -> None:
     assert torch.allclose(sharpen(wave[None, None])[0, 0], 1.8024 * wave[2:-2, 2:-2])
 
 
-
 def test_shipped_net_changes_detail_and_keeps_the_plan() -> None:
     window = Window(0, 0, 96, 96)
     elevation, area, _ = _land(window.framed(HALO))

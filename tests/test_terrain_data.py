@@ -1,14 +1,12 @@
-"""Folders of elevation, the split by place, sea and stripes, augmented crops."""
+"""Tiles of elevation: sea and stripes, why crops do not teach, augmented crops."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from worldgen.errors import InputError
@@ -20,8 +18,6 @@ from worldgen.models.terrain_data import (
     Tile,
     coarsened,
     flat_cells,
-    read_folder,
-    split_by_place,
     striping,
 )
 
@@ -34,61 +30,6 @@ def hills(size: int = 128, seed: int = 0) -> NDArray[np.float32]:
 def tile(place: str = "here", spacing: float = 30.0, seed: int = 0, size: int = 128) -> Tile:
     elevation = hills(size, seed)
     return Tile(place, spacing, elevation, flat_cells(elevation))
-
-
-def write_index(folder: Path, text: str) -> None:
-    folder.joinpath("index.csv").write_text(text, encoding="utf-8")
-
-
-def test_index_gives_metres_places_and_licences(tmp_path: Path) -> None:
-    values = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    Image.fromarray(values).save(tmp_path / "a.png")
-    write_index(tmp_path, "file,place,spacing_m,scale,offset,licence\na.png,alps,30,0.5,-2,CC0\n")
-    (read,) = read_folder(tmp_path)
-    np.testing.assert_array_equal(read.elevation, values * np.float32(0.5) - 2)
-    assert (read.place, read.spacing, read.licence) == ("alps", 30.0, "CC0")
-
-
-def test_index_without_a_column_is_an_error(tmp_path: Path) -> None:
-    write_index(tmp_path, "file,place\na.png,alps\n")
-    with pytest.raises(InputError, match="spacing_m"):
-        read_folder(tmp_path)
-
-
-def test_plain_files_are_their_own_places(tmp_path: Path) -> None:
-    np.save(tmp_path / "ridge.npy", hills(16))
-    (read,) = read_folder(tmp_path, spacing=10.0)
-    assert (read.place, read.spacing, read.elevation.shape) == ("ridge", 10.0, (16, 16))
-
-
-def test_empty_or_absent_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds neither"):
-        read_folder(tmp_path)
-    with pytest.raises(InputError, match="no such folder"):
-        read_folder(tmp_path / "absent")
-
-
-def test_split_holds_out_whole_places() -> None:
-    tiles = [tile(place) for place in ("a", "a", "b", "c")]
-    training, held_out = split_by_place(tiles, ["a"])
-    assert [t.place for t in training] == ["b", "c"]
-    assert [t.place for t in held_out] == ["a", "a"]
-
-
-def test_split_by_hash_is_stable_and_about_a_tenth() -> None:
-    tiles = [
-        Tile(f"place {i}", 30.0, np.zeros((1, 1), np.float32), np.ones((1, 1), bool)) for i in range(200)
-    ]
-    _, held_out = split_by_place(tiles)
-    assert 8 <= len(held_out) <= 35
-    assert held_out == split_by_place(reversed(tiles))[1][::-1]
-
-
-def test_split_errors() -> None:
-    with pytest.raises(InputError, match="not in the data"):
-        split_by_place([tile("a")], ["b"])
-    with pytest.raises(InputError, match="every place is held out"):
-        split_by_place([tile("a")], ["a"])
 
 
 def test_flat_cells_are_the_level_ones() -> None:

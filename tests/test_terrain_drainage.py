@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from worldgen.models.terrain_drainage import (
     concavity,
     drainage,
     route,
+    spill_cells,
     valley_cells,
 )
 
@@ -43,6 +46,35 @@ def test_filling_agrees_with_the_definition() -> None:
         lowest = np.min([around[r : r + 12, c : c + 15] for r in range(3) for c in range(3)], axis=0)
         level = np.where(border, ground, np.maximum(ground, lowest))
     np.testing.assert_array_equal(route(ground, 1.0).filled, level)
+
+
+@pytest.mark.parametrize("step", [0.0, 0.5, 2.0], ids=["no ties", "some ties", "mostly ties"])
+def test_spills_agree_with_a_flood_that_carries_them(step: float) -> None:
+    """A flood of the losses' own, lowest spill first, gave the same depth of water everywhere."""
+    for seed in range(5):
+        ground = np.random.default_rng(seed).normal(size=(17, 23))
+        ground = np.round(ground / step) * step if step else ground
+        spill = spill_cells(ground).reshape(ground.shape)
+        known: dict[tuple[int, int], float] = {}
+        rows, columns = ground.shape
+        border = [
+            (r, c) for r in range(rows) for c in range(columns) if r in (0, rows - 1) or c in (0, columns - 1)
+        ]
+        queue = [(ground[cell], cell) for cell in border]
+        known.update({cell: level for level, cell in queue})
+        heapq.heapify(queue)
+        while queue:
+            level, (r, c) = heapq.heappop(queue)
+            around = [(r + i, c + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+            for cell in around:
+                if cell in known or not (0 <= cell[0] < rows and 0 <= cell[1] < columns):
+                    continue
+                known[cell] = max(level, ground[cell])
+                heapq.heappush(queue, (known[cell], cell))
+        levels = np.array([[known[r, c] for c in range(columns)] for r in range(rows)])
+        np.testing.assert_array_equal(ground.ravel()[spill], levels)
+        dry = levels == ground
+        np.testing.assert_array_equal(spill[dry], np.flatnonzero(dry))
 
 
 def test_a_plane_has_no_depression_and_rounding_is_none() -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Settings = TypeVar("Settings", bound="BaseModel")
 
 train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
@@ -40,15 +46,42 @@ def train_terrain(
     held_out: Annotated[
         list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
     ] = None,
+    loss: Annotated[
+        str, typer.Option(help="Adversarial loss: relativistic, non-saturating or hinge.")
+    ] = "relativistic",
+    optimiser: Annotated[str, typer.Option(help="adam or sgd (with momentum).")] = "adam",
+    schedule: Annotated[
+        str, typer.Option(help="How the learning rate falls: halving, cosine, step or constant.")
+    ] = "halving",
+    learning_rate: Annotated[
+        float, typer.Option(help="At the first step; it falls to a fifth of it.")
+    ] = 1e-3,
+    batch: Annotated[int, typer.Option(help="Crops in a step.")] = 4,
+    style: Annotated[
+        str | None, typer.Option(help="Style of the land, such as alpine, where no index.csv says it.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Weight file to go on from; 'shipped' is the one in the package.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")] = "auto",
+    evaluate: Annotated[
+        bool, typer.Option(help="Judge the net on held-out tiles at the end, for its model card.")
+    ] = True,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Only print what the data hold, place by place.")
+    ] = False,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the terrain amplifier on a folder of elevation files (.tif, .hgt, .png, .npy)."""
-    from worldgen.models.terrain_train import TerrainTraining
+    from worldgen.models.terrain_coverage import coverage_text
+    from worldgen.models.terrain_gan import WEIGHT_FILE
+    from worldgen.models.terrain_train import TerrainTraining, survey
     from worldgen.models.terrain_train import train as run
 
-    values: dict[str, Any] = {"steps": steps} if steps is not None else {}
-    config = TerrainTraining(
+    values: dict[str, Any] = {} if steps is None else {"steps": steps}
+    config = _settings(
+        TerrainTraining,
         data=_folder(data),
         output=_weight_file(output),
         spacing=spacing,
@@ -56,11 +89,35 @@ def train_terrain(
         seed=seed,
         threads=threads,
         held_out=tuple(held_out or ()),
+        loss=loss,
+        optimiser=optimiser,
+        schedule=schedule,
+        learning_rate=learning_rate,
+        learning_rate_final=learning_rate / 5,
+        batch=batch,
+        style=style,
+        device=device,
+        evaluate=evaluate,
+        start=WEIGHT_FILE if start == Path("shipped") else start,
         resume=resume,
         **values,
     )
+    if coverage:
+        text = coverage_text(survey(config))
+        if not quiet:
+            typer.echo(text)
+        return
+
+    def tell(text: str) -> None:  # through the stream that the progress bar redirects, so it stays below
+        print(text, file=sys.stderr)
+
     with progress_bars(quiet) as report:
-        path = run(config, lambda step, total, figures: report("train", step, total))
+
+        def progress(step: int, total: int, figures: dict[str, float]) -> None:
+            names = ("score", "ponding", "margin")
+            report("train", step, total, " ".join(f"{name} {figures[name]:.3f}" for name in names))
+
+        path = run(config, progress, None if quiet else tell)
     if not quiet:
         typer.echo(str(path))
 
@@ -188,5 +245,17 @@ def _folder(path: Path) -> Path:
 def _weight_file(path: Path) -> Path:
     if path.suffix != ".safetensors":
         raise ConfigError(f"--output: found '{path}'; allowed: a name that ends in .safetensors")
-    path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _settings(kind: type[Settings], **values: Any) -> Settings:
+    """Make settings from options; the first wrong value becomes one line."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
+        found = "" if option == "--" else f"{option}: found {first['input']!r}; "
+        raise ConfigError(f"{found}{first['msg'][0].lower()}{first['msg'][1:]}") from None

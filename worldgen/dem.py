@@ -51,7 +51,8 @@ def read_dem(
     spacing = spacing or own_spacing
     if spacing is None:
         raise InputError(
-            f"{file} does not say its metres per pixel; give it (--dem-spacing, terrain.dem_spacing)"
+            f"{file} does not say its metres per pixel; give it (--dem-spacing, terrain.dem_spacing; "
+            "--spacing to train and evaluate)"
         )
     elevation = values * scale + offset
     void = void | ~np.isfinite(elevation)

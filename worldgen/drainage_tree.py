@@ -10,35 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.flow import DISTANCE, ByteArray, FloatArray, IntArray, neighbour_offsets
-from worldgen.kernel import kernel
-
-
-@kernel
-def sift_up(heap: IntArray, key: FloatArray, size: int, cell: int) -> None:
-    """Put a cell into a 1-based binary heap, lowest key first; ``size`` counts it already."""
-    child = size
-    while child > 1 and key[heap[child // 2]] > key[cell]:
-        heap[child] = heap[child // 2]
-        child //= 2
-    heap[child] = cell
-
-
-@kernel
-def pop(heap: IntArray, key: FloatArray, size: int) -> int:
-    """Take the cell with the lowest key out of the heap; ``size`` still counts it."""
-    top = int(heap[1])
-    last = heap[size]
-    parent = 1
-    while 2 * parent < size:
-        child = 2 * parent
-        if child + 1 < size and key[heap[child + 1]] < key[heap[child]]:
-            child += 1
-        if key[heap[child]] >= key[last]:
-            break
-        heap[parent] = heap[child]
-        parent = child
-    heap[parent] = last
-    return top
+from worldgen.kernel import kernel, pop, sift_up
 
 
 @kernel

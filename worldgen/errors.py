@@ -7,6 +7,7 @@
     ├── InputError         a file or array given by the user is wrong
     │   └── MissingExtraError   the optional package for it is not installed
     ├── WeightsError       shipped or given weights are absent, damaged or of another net
+    ├── TrainingError      training ran away from its data
     ├── ExportError        a world cannot be written as asked
     └── PreviewError       no picture can be drawn here
 
@@ -42,6 +43,10 @@ class MissingExtraError(InputError):
 
 class WeightsError(WorldgenError):
     """Weights are absent, damaged, or belong to another net."""
+
+
+class TrainingError(WorldgenError):
+    """Training ran away: a loss is no longer a finite number."""
 
 
 class ExportError(WorldgenError):

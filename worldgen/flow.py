@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.kernel import kernel
+from worldgen.kernel import kernel, pop, sift_up
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
@@ -91,27 +91,11 @@ def flood(surface: FloatArray, visited: ByteArray, outlets: IntArray, width: int
                 tail += 1
             if spills:  # wait until no lower way into that depression is left
                 heap_size += 1
-                child = heap_size
-                while child > 1 and surface[heap[child // 2]] > level:
-                    heap[child] = heap[child // 2]
-                    child //= 2
-                heap[child] = cell
+                sift_up(heap, surface, heap_size, cell)
         if heap_size == 0:
             return
-        cell = heap[1]
-        last = heap[heap_size]
+        cell = pop(heap, surface, heap_size)
         heap_size -= 1
-        level = surface[last]
-        parent = 1
-        while 2 * parent <= heap_size:
-            child = 2 * parent
-            if child < heap_size and surface[heap[child + 1]] < surface[heap[child]]:
-                child += 1
-            if surface[heap[child]] >= level:
-                break
-            heap[parent] = heap[child]
-            parent = child
-        heap[parent] = last
         visited[cell] = 2
         queue[0] = cell
         head = 0
