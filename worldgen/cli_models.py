@@ -122,6 +122,60 @@ def train_terrain(
         typer.echo(str(path))
 
 
+@train.command("relief")
+def train_relief(
+    data: Data,
+    output: Output = Path("out/terrain_relief.safetensors"),
+    made: Annotated[
+        Path | None, typer.Option(help="Made relief, .npz; written first where it is not there.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Made windows of each style.")] = 30,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    held_out: Annotated[
+        list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Real crops in a step, and as many made ones.")] = 48,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")] = "auto",
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the net that redraws the macro relief as land like yours; of use on a GPU only."""
+    from worldgen.models.relief_train import ReliefTraining
+    from worldgen.models.relief_train import train as run
+    from worldgen.sampling import write_reliefs
+
+    made = output.with_suffix(".made.npz") if made is None else made
+    config = _settings(
+        ReliefTraining,
+        data=_folder(data),
+        output=_weight_file(output),
+        made=made,
+        minutes=minutes,
+        seed=seed,
+        threads=threads,
+        held_out=tuple(held_out or ()),
+        batch=batch,
+        device=device,
+        resume=resume,
+        **({} if steps is None else {"steps": steps}),
+    )
+    with progress_bars(quiet) as report:
+        if not made.is_file():
+            for done, total in write_reliefs(made, count=count, seed=seed):
+                report("physics", done, total)
+
+        def progress(step: int, total: int, figures: dict[str, float]) -> None:
+            names = ("generator", "kept", "margin")
+            report("train", step, total, " ".join(f"{name} {figures[name]:.3f}" for name in names if figures))
+
+        path = run(config, progress)
+    if not quiet:
+        typer.echo(str(path))
+
+
 @train.command("texture")
 def train_texture(
     data: Data,
@@ -166,6 +220,9 @@ def evaluate_terrain(
         typer.Option(help="generate: land drawn from nothing; refine: held-out land, coarsened and refined."),
     ] = "generate",
     weights: Weights = None,
+    relief_weights: Annotated[
+        Path | None, typer.Option(help="generate: weight file of the relief net; the shipped one by default.")
+    ] = None,
     levels: Annotated[int, typer.Option(help="refine: doublings between coarsened and judged map.")] = 3,
     count: Annotated[int, typer.Option(help="generate: maps of each style and spacing.")] = 16,
     seed: Seed = 0,
@@ -195,7 +252,13 @@ def evaluate_terrain(
         from worldgen.sampling import evaluate_samples
 
         figures = evaluate_samples(
-            _folder(data), weights=weights, count=count, seed=seed, spacing=spacing, sheet=sheet
+            _folder(data),
+            weights=weights,
+            relief_weights=relief_weights,
+            count=count,
+            seed=seed,
+            spacing=spacing,
+            sheet=sheet,
         )
     text = json.dumps(figures, indent=2)
     if output is not None:

@@ -15,10 +15,11 @@ from worldgen.landforms import landform
 from worldgen.landscapes import LANDSCAPES
 from worldgen.learned_terrain import LearnedTerrain, constant_mix
 from worldgen.models.blocks import Window
-from worldgen.models.relief_gan import drained_cells
+from worldgen.models.relief_gan import drained_cells, load_relief_net
 from worldgen.rng import child_seed, generator
 
 if TYPE_CHECKING:
+    from worldgen.models.relief_net import ReliefNet
     from worldgen.models.terrain_net import Amplifier
 
 Stage = Literal["raw", "final"]
@@ -33,6 +34,7 @@ def sample_tile(
     stage: Stage,
     seed: int = 0,
     amplifier: Amplifier | None = None,
+    relief_net: ReliefNet | None = None,
 ) -> NDArray[np.float32]:
     """One tile, (size, size) float32 metres; each index is a place in a world of its own.
 
@@ -41,10 +43,10 @@ def sample_tile(
     style : one of `worldgen.landscapes.LANDSCAPES`.
     spacing : metres between cells.
     stage : "raw" is what the nets give, "final" has been through the drainage pass.
-    amplifier : a net of your own; else the shipped one.
+    amplifier, relief_net : nets of your own; else the shipped ones.
     """
     world = child_seed(seed, f"sample/{style}", index)
-    land = LearnedTerrain(world, style, spacing, amplifier=amplifier)
+    land = LearnedTerrain(world, style, spacing, amplifier=amplifier, relief_net=relief_net)
     random = generator(seed, f"sample/{style}/place", index)
     row, column = (int(random.integers(-FAR, FAR)) for _ in range(2))
     window = land.window if stage == "raw" else land.drained
@@ -82,7 +84,7 @@ def write_samples(
         writer.writerows(rows)
 
 
-def write_reliefs(output: Path, *, count: int, size: int = 256, seed: int = 0) -> Iterator[int]:
+def write_reliefs(output: Path, *, count: int, size: int = 256, seed: int = 0) -> Iterator[tuple[int, int]]:
     """Write made macro relief to train the relief net on (`worldgen.models.relief_train`).
 
     Parameters
@@ -93,7 +95,7 @@ def write_reliefs(output: Path, *, count: int, size: int = 256, seed: int = 0) -
 
     Yields
     ------
-    how many windows are made.
+    how many windows are made, and how many there will be.
     """
     from worldgen.models.relief_data import SPACINGS, Maps
 
@@ -106,7 +108,7 @@ def write_reliefs(output: Path, *, count: int, size: int = 256, seed: int = 0) -
             elevation, area = landform(constant_mix(style), spacing, Window(row, column, size, size), world)
             layers = np.stack([elevation - elevation.mean(), drained_cells(area, spacing)])
             maps.add(layers.astype(np.float32), np.zeros((size, size), np.bool_), spacing, style, str(index))
-            yield len(maps.layers)
+            yield len(maps.layers), count * len(LANDSCAPES)
     maps.save(output, quanta=(0.1, 0.05))
 
 
@@ -114,6 +116,7 @@ def evaluate_samples(
     data: Path,
     *,
     weights: Path | None = None,
+    relief_weights: Path | None = None,
     count: int = 16,
     seed: int = 0,
     spacing: float | None = None,
@@ -125,6 +128,7 @@ def evaluate_samples(
     ----------
     data : folder of elevation tiles whose index names landscapes.
     weights : weight file of an amplifier, whose record names the held-out places; the shipped one by default.
+    relief_weights : weight file of a relief net; the shipped one by default.
     count : samples of each style and spacing.
     """
     from worldgen.erosion import stream_power, thermal
@@ -132,7 +136,7 @@ def evaluate_samples(
     from worldgen.models.terrain_gan import WEIGHT_FILE, load_amplifier
     from worldgen.models.terrain_metrics import evaluate_generation
 
-    net = load_amplifier(weights)
+    net, relief_net = load_amplifier(weights), load_relief_net(relief_weights)
     places = read_record(weights or WEIGHT_FILE)["training"]["held_out_places"]
 
     def eroded(elevation: NDArray[np.float32], step: float) -> NDArray[np.floating[Any]]:
@@ -142,7 +146,7 @@ def evaluate_samples(
     return evaluate_generation(
         data,
         lambda style, step, size, index, stage: sample_tile(
-            style, step, size, index, "raw" if stage == "raw" else "final", seed, net
+            style, step, size, index, "raw" if stage == "raw" else "final", seed, net, relief_net
         ),
         places=places,
         erosion=eroded,
