@@ -39,6 +39,9 @@ def relax(
     hardness: FloatArray,
     layers: FloatArray,
     creep: FloatArray,
+    target: FloatArray,
+    hold: FloatArray,
+    roof: FloatArray,
     spacing: float,
     steps: int,
 ) -> None:
@@ -47,8 +50,8 @@ def relax(
     Water runs over the surface ``water``, which stands above the ground in hollows: so rivers pass through
     lakes, cut their outlets, and fill them with sediment. It spreads over all lower neighbours in proportion
     to the power of 1.5 of slope. Cutting is implicit in the cell's own elevation, so stable for any step:
-    z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the drainage area to the power of `CONCAVITY`
-    and with the share of the water that flows that way.
+    z = (z + rise + hold target + Σ w lower) / (1 + hold + Σ w), where w goes with the drainage area to the
+    power of `CONCAVITY` and with the share of the water that flows that way.
 
     Parameters
     ----------
@@ -59,6 +62,9 @@ def relax(
     hardness : (H, W), by which what water cuts is divided.
     layers : (H, W) how many times harder the hard layers of rock are; they alternate every `_LAYERS` metres.
     creep : (H, W) share by which a cell moves towards the mean of its neighbours each step.
+    target : (H, W) metres that the ground is drawn to.
+    hold : (H, W) how strongly, in the same units as w; 0 for not at all.
+    roof : (H, W) metres that water stands up to at most, where it stands over the ground.
     """
     height, width = elevation.shape
     flow = np.zeros((4, height, width))  # along each line: what leaves, or minus what comes
@@ -112,12 +118,13 @@ def relax(
             _cutting(gathered, hardness[row, first:last], share[row, first:last], cut)
             _layered(ground, layers[row, first:last], cut)
             solved = rows[6, first:last]
-            _solve(ground, rise[row, first:last], cut, pull, weight, solved)
+            kept, aim = hold[row, first:last], target[row, first:last]
+            _solve(ground, rise[row, first:last], kept, aim, cut, pull, weight, solved)
             level = water[row, first:last]
             after = next_elevation[row, first:last]
-            _settle(ground, level, weight, solved, after)
+            _settle(ground, level, kept, aim, weight, solved, after)
             _creep(around, creep[row, first:last], after)
-            _greater(after, lowest, next_water[row, first:last])
+            _surface(after, lowest, roof[row, first:last], next_water[row, first:last])
             next_area[row, first:last] = gathered
         for row in range(first, bottom):
             elevation[row, first:last] = next_elevation[row, first:last]
@@ -196,24 +203,36 @@ def _layered(ground: FloatArray, layers: FloatArray, cut: FloatArray) -> None:
 def _solve(
     ground: FloatArray,
     rise: FloatArray,
+    hold: FloatArray,
+    target: FloatArray,
     cut: FloatArray,
     pull: FloatArray,
     weight: FloatArray,
     solved: FloatArray,
 ) -> None:
     for i in range(solved.size):
-        solved[i] = (ground[i] + rise[i] + cut[i] * pull[i]) / (1.0 + cut[i] * weight[i])
+        solved[i] = ground[i] + rise[i] + hold[i] * target[i]
+    for i in range(solved.size):
+        solved[i] = (solved[i] + cut[i] * pull[i]) / (1.0 + hold[i] + cut[i] * weight[i])
 
 
 @kernel
 def _settle(
-    ground: FloatArray, level: FloatArray, weight: FloatArray, solved: FloatArray, after: FloatArray
+    ground: FloatArray,
+    level: FloatArray,
+    hold: FloatArray,
+    target: FloatArray,
+    weight: FloatArray,
+    solved: FloatArray,
+    after: FloatArray,
 ) -> None:
     """A lake gains sediment; where water runs off, the solution holds; a pit waits for its lake."""
     for i in range(after.size):
+        after[i] = solved[i] if weight[i] > 0.0 else ground[i]
+    for i in range(after.size):
         deep = ground[i] + _SETTLING * (level[i] - ground[i])
-        dry = solved[i] if weight[i] > 0.0 else ground[i]
-        after[i] = deep if level[i] > ground[i] else dry
+        deep = (deep + hold[i] * target[i]) / (1.0 + hold[i])
+        after[i] = deep if level[i] > ground[i] else after[i]
 
 
 @kernel
@@ -223,6 +242,6 @@ def _creep(around: FloatArray, creep: FloatArray, after: FloatArray) -> None:
 
 
 @kernel
-def _greater(after: FloatArray, lowest: FloatArray, out: FloatArray) -> None:
-    for i in range(out.size):
-        out[i] = max(after[i], lowest[i])
+def _surface(after: FloatArray, lowest: FloatArray, roof: FloatArray, water: FloatArray) -> None:
+    for i in range(water.size):
+        water[i] = max(after[i], min(lowest[i], roof[i]))
