@@ -20,7 +20,7 @@ from scipy.ndimage import minimum_filter
 
 from worldgen.flow import CONTOUR, DISTANCE
 from worldgen.kernel import kernel
-from worldgen.landscapes import Weights, ground, initial_relief, young_relief
+from worldgen.landscapes import Weights, ground, initial_relief, uplifts, young_relief
 from worldgen.models.blocks import Window
 from worldgen.models.layers import hashed_noise
 from worldgen.noise import fractal, permutation
@@ -59,24 +59,25 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
     elevation : (H, W) float64 metres.
     area : (H, W) float64, km² whose water passes through, as far as the pyramid sees (some 80 km).
     """
+    frames = [_REACH * steps for steps in STEPS]  # cells that are lost at each level, finest first
+    frames[-1] += _SINK_REACH + _FILLING
     inside = window.framed(_BEND_FRAME)
-    windows = []  # what each level computes, finest first
-    for steps in STEPS:
-        inside = inside.framed(_REACH * steps)
-        windows.append(inside)
-        inside = inside.parents(1)
-    windows[-1] = windows[-1].framed(_SINK_REACH + _FILLING)
+    windows = []  # what each level computes
+    for frame in frames:
+        windows.append(inside.framed(frame))
+        inside = windows[-1].parents(1)
     elevation = water = area = np.zeros((0, 0))
     whole = window
     for level in reversed(range(len(STEPS))):
         here, cell = windows[level], spacing * 2**level
         x, z = here.centres(cell)
         weights = mix(x, z)
-        land = ground(weights, x, z, seed)
+        uplift = uplifts(weights, x, z, seed)
+        land = ground(weights, uplift, x, z, seed)
         bumps = hashed_noise(seed, level, 1, here.row, here.column, here.height, here.width)[0]
         bumps = land.roughness * cell * bumps
         if level == len(STEPS) - 1:
-            elevation = _filled(initial_relief(weights, x, z, seed) + bumps, cell)
+            elevation = _filled(initial_relief(weights, uplift, x, z, seed) + bumps, cell)
             water = elevation.copy()
             area = np.full(elevation.shape, cell * cell * 1e-6)
         else:
@@ -88,9 +89,7 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
         rise = land.rise * (cell / _HEAD_AREA**CONCAVITY)
         np.maximum(water, elevation, out=water)
         relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
-        cut = _REACH * STEPS[level]
-        if level == len(STEPS) - 1:
-            cut += _SINK_REACH + _FILLING
+        cut = frames[level]
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
         whole = here.framed(-cut)  # what is valid of this level
     rough = water + _bumps(water, spacing, window.framed(_BEND_FRAME), seed)

@@ -95,8 +95,18 @@ class Ground:
     layers: FloatArray
 
 
-def ground(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> Ground:
-    """Blend what the styles of a mix say at world coordinates x (1, W), z (H, 1) in metres."""
+def uplifts(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> dict[str, FloatArray]:
+    """Uplift of each style of a mix, 1 where its steepness is meant: x (1, W), z (H, 1) -> (H, W) each."""
+    return {name: _uplift(LANDSCAPES[name], x, z, seed) for name in weights}
+
+
+def ground(
+    weights: Weights, uplift: Mapping[str, FloatArray], x: FloatArray, z: FloatArray, seed: int
+) -> Ground:
+    """Blend what the styles of a mix say at world coordinates x (1, W), z (H, 1) in metres.
+
+    ``uplift`` is what `uplifts` says of each style, (H, W).
+    """
     table = permutation(seed, "landforms/hardness")
     rock = fractal(x / 2500, z / 2500, table, octaves=4)
     parts = []
@@ -104,7 +114,7 @@ def ground(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> Ground:
         land = LANDSCAPES[name]
         varied = land.hardness * rock
         part = (
-            land.steepness * land.age * _uplift(land, x, z, seed),
+            land.steepness * land.age * uplift[name],
             (1 + 0.5 * varied) / (1 - 0.5 * varied) / land.age,
             land.roughness * land.steepness + 0 * rock,
             land.creep + 0 * rock,
@@ -114,13 +124,15 @@ def ground(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> Ground:
     return Ground(*(np.ascontiguousarray(sum(fields[1:], fields[0])) for fields in zip(*parts, strict=True)))
 
 
-def initial_relief(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
-    """Elevation in metres before rivers cut it: x (1, W), z (H, 1) -> (H, W)."""
+def initial_relief(
+    weights: Weights, uplift: Mapping[str, FloatArray], x: FloatArray, z: FloatArray, seed: int
+) -> FloatArray:
+    """Elevation in metres before rivers cut it: x (1, W), z (H, 1), ``uplift`` of each style -> (H, W)."""
     total = np.zeros(np.broadcast_shapes(x.shape, z.shape))
     for name, weight in weights.items():
         land = LANDSCAPES[name]
         base = 900 * land.steepness * _slow(land, x / 3, z / 3, seed, "base", octaves=3)
-        base += land.steepness * 1500 * _uplift(land, x, z, seed)
+        base += land.steepness * 1500 * uplift[name]
         if land.plateau:
             base += land.plateau * _step(_slow(land, x, z, seed, "plateau", octaves=4), -0.15, 0.05)
         total += weight * base

@@ -107,8 +107,7 @@ class LearnedTerrain:
             style=weights,
             net=self._amplifier,
         )
-        origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
-        return Heightmap(elevation, Grid((height, width), self.spacing, origin))
+        return self._heightmap(elevation, row, column)
 
     def drained(self, row: int, column: int, height: int, width: int) -> Heightmap:
         """Make one window as `window` does, then lead its rivers downhill (`worldgen.drainage.drain`).
@@ -121,8 +120,11 @@ class LearnedTerrain:
         frame = DRAINAGE_FRAME
         wide = self.window(row - frame, column - frame, height + 2 * frame, width + 2 * frame)
         elevation = drain(wide.elevation, self.spacing)[frame:-frame, frame:-frame]
+        return self._heightmap(elevation, row, column)
+
+    def _heightmap(self, elevation: NDArray[np.float32], row: int, column: int) -> Heightmap:
         origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
-        return Heightmap(elevation, Grid((height, width), self.spacing, origin))
+        return Heightmap(elevation, Grid((elevation.shape[0], elevation.shape[1]), self.spacing, origin))
 
     def _relief(
         self, window: Window, styles: Sequence[str]
