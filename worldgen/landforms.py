@@ -13,6 +13,7 @@ for every shape of array: a window equals the same cut of a larger one bit for b
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from worldgen.landscapes import Weights, ground, initial_relief, uplifts, young_
 from worldgen.models.blocks import Window
 from worldgen.models.layers import hashed_noise
 from worldgen.noise import fractal, permutation
+
+if TYPE_CHECKING:
+    from worldgen.guidance import Guide
 
 FloatArray = NDArray[np.float64]
 Mix = Callable[[FloatArray, FloatArray], Weights]
@@ -44,7 +48,9 @@ _ROWS = np.array([-1, -1, -1, 0, 0, 1, 1, 1])
 _COLUMNS = np.array([-1, 0, 1, -1, 1, -1, 0, 1])
 
 
-def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[FloatArray, FloatArray]:
+def landform(
+    mix: Mix, spacing: float, window: Window, seed: int, guide: Guide | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Make one window of an endless land.
 
     Parameters
@@ -53,6 +59,7 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
     spacing : metres between cells; 60 to 250 is what the steps are meant for.
     window : cells wanted, any integers; cell r has its centre at (r + 0.5) · spacing.
     seed : decides the land.
+    guide : a sketch that the land follows.
 
     Returns
     -------
@@ -72,12 +79,17 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
         here, cell = windows[level], spacing * 2**level
         x, z = here.centres(cell)
         weights = mix(x, z)
+        guided = None if guide is None else guide.on(here, cell)
         uplift = uplifts(weights, x, z, seed)
+        if guided is not None:
+            uplift = {name: guided.uplift(own) for name, own in uplift.items()}
         land = ground(weights, uplift, x, z, seed)
         bumps = hashed_noise(seed, level, 1, here.row, here.column, here.height, here.width)[0]
         bumps = land.roughness * cell * bumps
         if level == len(STEPS) - 1:
             elevation = _filled(initial_relief(weights, uplift, x, z, seed) + bumps, cell)
+            if guided is not None:
+                elevation = guided.initial(elevation, bumps)
             water = elevation.copy()
             area = np.full(elevation.shape, cell * cell * 1e-6)
         else:
@@ -85,10 +97,16 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
             area /= 2
             elevation += bumps
         if level == _YOUNG_LEVEL:
-            elevation += young_relief(weights, x, z, seed)
+            young = young_relief(weights, x, z, seed)
+            elevation += young if guided is None else young * (1 - guided.calm)
         rise = land.rise * (cell / _HEAD_AREA**CONCAVITY)
+        still = np.zeros(rise.shape)
+        hardness, target, hold, roof = land.hardness, still, still, still + np.inf
+        if guided is not None:
+            rise, hardness, target, hold, roof = guided.drive(rise, hardness, land.layers)
         np.maximum(water, elevation, out=water)
-        relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
+        rock = (hardness, land.layers, land.creep)
+        relax(elevation, water, area, rise, *rock, target, hold, roof, cell, STEPS[level])
         cut = frames[level]
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
         whole = here.framed(-cut)  # what is valid of this level
@@ -161,6 +179,9 @@ def relax(
     hardness: FloatArray,
     layers: FloatArray,
     creep: FloatArray,
+    target: FloatArray,
+    hold: FloatArray,
+    roof: FloatArray,
     spacing: float,
     steps: int,
 ) -> None:
@@ -168,8 +189,8 @@ def relax(
 
     Water runs over the surface ``water``, which stands above the ground in hollows: so rivers pass through
     lakes, cut their outlets, and fill them with sediment. Cutting is implicit in the cell's own elevation, so
-    stable for any step: z = (z + rise + Σ w lower) / (1 + Σ w), where w goes with the drainage area
-    to the power of `CONCAVITY` and with the share of the water that flows that way.
+    stable for any step: z = (z + rise + Σ w lower + hold target) / (1 + Σ w + hold), where w goes with the
+    drainage area to the power of `CONCAVITY` and with the share of the water that flows that way.
 
     Parameters
     ----------
@@ -180,6 +201,9 @@ def relax(
     hardness : (H, W), by which what water cuts is divided.
     layers : (H, W) how many times harder the hard layers of rock are; they alternate every `_LAYERS` metres.
     creep : (H, W) share by which a cell moves towards the mean of its neighbours each step.
+    target : (H, W) metres that the ground is drawn to.
+    hold : (H, W) how strongly, in the same units as w; 0 for not at all.
+    roof : (H, W) metres that water stands up to at most, where it stands over the ground.
     """
     height, width = elevation.shape
     divisor = np.zeros((height, width))
@@ -221,8 +245,10 @@ def relax(
                     lowest = min(lowest, other + _FALL * spacing * DISTANCE[side])
                     beside = elevation[other_row, other_column] - ground
                     around += beside * (1.0 if DISTANCE[side] == 1.0 else 0.5) / 6.0
+                kept = hold[row, column]
                 if level > ground:  # a lake
                     ground += _SETTLING * (level - ground)
+                    ground = (ground + kept * target[row, column]) / (1.0 + kept)
                 elif weight > 0:
                     # to the power of 3/8, from roots alone: they round alike everywhere
                     quarter = np.sqrt(np.sqrt(1.0 + gathered / _HEAD_AREA))
@@ -230,16 +256,26 @@ def relax(
                     bed = ground / _LAYERS
                     if bed - np.floor(bed) > 0.62:
                         cut /= layers[row, column]
-                    ground = (ground + rise[row, column] + cut * pull) / (1.0 + cut * weight)
+                    ground = (ground + rise[row, column] + kept * target[row, column] + cut * pull) / (
+                        1.0 + kept + cut * weight
+                    )
                 ground += creep[row, column] * around
                 next_area[row, column] = gathered
                 next_elevation[row, column] = ground
-                next_water[row, column] = max(ground, lowest)
+                next_water[row, column] = max(ground, min(lowest, roof[row, column]))
         for row in range(first + 2, height - first - 2):
             for column in range(first + 2, width - first - 2):
                 elevation[row, column] = next_elevation[row, column]
                 water[row, column] = next_water[row, column]
                 area[row, column] = next_area[row, column]
+
+
+def bend(x: FloatArray, z: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Slow noise, in cells, by which the land at column x and row z is shifted to the east and the south."""
+    table = permutation(seed, "landforms/bend")
+    south = _BEND * fractal(x / 11, z / 11, table, octaves=2)
+    east = _BEND * fractal(x / 11 + 31.4, z / 11 - 17.2, table, octaves=2)
+    return east, south
 
 
 def _bent(
@@ -248,9 +284,7 @@ def _bent(
     """Sample both maps, which have a frame of `_BEND_FRAME` cells, where slow noise shifts each cell to."""
     rows = np.arange(window.row, window.row + window.height, dtype=np.float64)[:, None]
     columns = np.arange(window.column, window.column + window.width, dtype=np.float64)[None, :]
-    table = permutation(seed, "landforms/bend")
-    down = _BEND * fractal(columns / 11, rows / 11, table, octaves=2)
-    right = _BEND * fractal(columns / 11 + 31.4, rows / 11 - 17.2, table, octaves=2)
+    right, down = bend(columns, rows, seed)
     bent_elevation, bent_area = np.empty(down.shape), np.empty(down.shape)
     _sample(elevation, down, right, bent_elevation)
     _sample(area, down, right, bent_area)

@@ -16,17 +16,20 @@ from worldgen.errors import ConfigError, InputError, nearest
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.landforms import landform
-from worldgen.landscapes import LANDSCAPES, Weights
+from worldgen.landscapes import LANDSCAPES, Weights, nominal
 from worldgen.models.blocks import Window
 from worldgen.rng import child_seed
+from worldgen.sketch import Sketch
 
 if TYPE_CHECKING:
+    from worldgen.guidance import Guide
     from worldgen.models.terrain_net import Amplifier
 
 FloatArray = NDArray[np.float64]
 Style = str | Mapping[str, float] | Callable[[FloatArray, FloatArray], Weights]
 
 COARSEST_RELIEF = 170.0  # metres: the macro relief has cells of more than half of that, up to it
+_RIM = 150  # cells of the macro relief around a sketch's lowest rim whose valleys shall meet it
 DRAINAGE_FRAME = 64  # cells around a window that its rivers come from
 FINEST_SPACING = 0.5  # metres; finer than 15 m the net only carries on what it learned at 30 m
 
@@ -40,11 +43,17 @@ class LearnedTerrain:
     style : name of a style of land (see `worldgen.landscapes.LANDSCAPES`), weights of several, or a function
         of world coordinates x (1, W) and z (H, 1) in metres that gives such weights for each cell.
     spacing : metres between cells. Spacings that differ by a power of two show the same land.
+    sketch : heights, ridges and rivers that the land follows; it goes on around them by itself. The land
+        around given heights is raised or lowered so that its valleys meet the lowest of their rim.
+    mean_elevation : metres that the land's elevation averages over tens of kilometres; None leaves it open.
+    relief : metres, the standard deviation of elevation within 20 km on average: scales all heights but those
+        of a sketch. None leaves it to the style: 23 for plains, 310 for alpine land.
     amplifier : a net of your own, from `worldgen.models.terrain_gan.load_amplifier`; else the shipped one.
 
     Raises
     ------
-    ConfigError : an unknown style, weights that are no weights, or a spacing out of range.
+    ConfigError : an unknown style, weights that are no weights, or a number out of range.
+    InputError : the sketch's heights are fewer than 2 x 2 of the land's coarsest cells.
 
     Examples
     --------
@@ -59,16 +68,28 @@ class LearnedTerrain:
         style: Style = "alpine",
         spacing: float = 30.0,
         *,
+        sketch: Sketch | None = None,
+        mean_elevation: float | None = None,
+        relief: float | None = None,
         amplifier: Amplifier | None = None,
     ) -> None:
         if not FINEST_SPACING <= spacing <= COARSEST_RELIEF:
             raise ConfigError(
                 f"spacing: found {spacing}; allowed: {FINEST_SPACING} to {COARSEST_RELIEF} metres"
             )
+        if mean_elevation is not None and not np.isfinite(mean_elevation):
+            raise ConfigError(f"mean_elevation: found {mean_elevation}; allowed: finite metres")
+        if relief is not None and not 0 < relief < np.inf:
+            raise ConfigError(f"relief: found {relief}; allowed: metres > 0")
         self.seed, self.spacing = seed, float(spacing)
         self._mix = style if callable(style) else _constant(style)
         self._amplifier = amplifier
         self.levels = int(np.floor(np.log2(COARSEST_RELIEF / spacing)))
+        self._coarse = self.spacing * 2**self.levels
+        self._sketch = None if sketch is None else sketch.coarsened(self._coarse)
+        self._mean, self._deviation = mean_elevation, relief
+        self._base = 0.0  # metres by which the land is raised to meet a sketch's rim
+        self._guide: Guide | None = None
 
     def window(self, row: int, column: int, height: int, width: int) -> Heightmap:
         """Make one window; memory and time depend on its size alone.
@@ -130,12 +151,50 @@ class LearnedTerrain:
         self, window: Window, styles: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Macro relief of a window, (H, W) metres, and the styles' weights, (S, H, W) or (S, 1, 1)."""
-        spacing = self.spacing * 2**self.levels
-        elevation, _ = landform(self._mix, spacing, window, child_seed(self.seed, "relief"))
-        mix = self._mix(*window.centres(spacing))
+        guide = self._guided()
+        wide = window if guide is None else window.framed(guide.frame)
+        elevation = self._land(wide, guide)
+        if guide is not None:
+            elevation = guide.corrected(elevation, wide)
+        mix = self._mix(*window.centres(self._coarse))
         fields = [np.asarray(mix.get(name, 0.0), np.float32) for name in styles]
         shape = (1, 1) if all(field.size == 1 for field in fields) else (window.height, window.width)
         return elevation.astype(np.float32), np.stack([np.broadcast_to(field, shape) for field in fields])
+
+    def _land(self, window: Window, guide: Guide | None) -> FloatArray:
+        """What erosion makes, at the asked mean and relief, (H, W) metres."""
+        elevation, _ = landform(self._mix, self._coarse, window, child_seed(self.seed, "relief"), guide)
+        factor, shift = self._vertical(self._mix(*window.centres(self._coarse)))
+        return elevation * factor + shift
+
+    def _vertical(self, weights: Weights) -> tuple[FloatArray | float, FloatArray | float]:
+        """Factor and shift that give a mix of styles its mean elevation and relief."""
+        mean, deviation = nominal(weights)
+        factor = 1.0 if self._deviation is None else self._deviation / deviation
+        return factor, self._base if self._mean is None else self._mean - factor * mean
+
+    def _guided(self) -> Guide | None:
+        """The sketch, made ready once: that takes some seconds."""
+        if self._sketch is None or self._guide is not None:
+            return self._guide
+        from worldgen.guidance import Guide, heights_of
+
+        seed = child_seed(self.seed, "relief")
+        heights = heights_of(self._sketch, self._coarse, seed)
+        if heights is not None and self._mean is None:
+            x, z = heights.rim
+            row, column = int(z // self._coarse), int(x // self._coarse)
+            around = self._land(Window(row, column, 1, 1).framed(_RIM), None)
+            self._base = heights.rim_level - float(np.quantile(around, 0.03))
+        self._guide = Guide(
+            self._sketch,
+            self._coarse,
+            self._mix,
+            self._vertical,
+            lambda window: self._land(window, None),
+            seed,
+        )
+        return self._guide
 
 
 def _constant(style: str | Mapping[str, float]) -> Callable[[FloatArray, FloatArray], Weights]:
