@@ -41,7 +41,7 @@ _ABOVE = 0.45  # of that, by which the land stands above what it is drawn to on 
 _SWELL, _SWELL_WAVE = 0.1, 4000.0  # of the relief, and metres: swells that gather water on even flanks
 _SPUR, _SPUR_WIDTH = 0.2, 1500.0  # of the relief, and metres: what a ridge adds to given heights
 _RANGE = 3000.0  # metres from a ridge to the foot of its range
-_ROCK = 0.8  # hardness that a ridge adds
+_ROCK = 0.8  # hardness that a ridge adds; less where heights are given, which would show as a wall
 _GORGE = 0.6  # slope up from a river that given heights give way to
 _LEVEE = 1000.0  # metres from a river within which no ground lies lower than its bed
 _SILL = 200.0  # metres in units of steepness by which a river ends above the one that it is led on to
@@ -73,7 +73,10 @@ class Guide:
         for index, line in enumerate(oriented):
             drawn.append(lengths(line)[-1])
             mouth, around = float("nan"), line[-1] + 2 * sketch.spacing * _AROUND
-            if joined(oriented, index) is None and np.isnan(self._given(around)).any():
+            joint = joined(oriented, index)
+            if joint is not None:
+                line = np.concatenate([line, joint[1][None]])
+            elif np.isnan(self._given(around)).any():
                 line, mouth = self._led_on(line, land)
             lines.append(wandering(line, seed))
             mouths.append(mouth)
@@ -131,7 +134,7 @@ class Guide:
             bed=bed,
             calm=np.maximum(near, calm),
             crest=crest * crest,
-            rock=1 + _ROCK * (1 - smooth_step(ridge / cell - 0.5)),
+            rock=1 + _ROCK * (1 - 0.7 * near) * (1 - smooth_step(ridge / cell - 0.5)),
         )
 
     @property

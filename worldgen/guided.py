@@ -73,7 +73,7 @@ class Guided:
         """Rise, hardness, target, hold and roof of `landforms.relax`, from the style's rise and hardness."""
         line = 1 - smooth_step(self.river / self.cell - 0.5)
         own = self.share * rise
-        hold = self.near * own / (self.depth * (1 + _CREST * self.crest))
+        hold = self.near * own / self.depth
         balanced = own + _BALANCE * np.minimum(self.slope, _STEEPEST) * self.cell / hardness / (
             1 + 0.4 * (layers - 1)
         )

@@ -28,7 +28,7 @@ class Sketch:
     origin : (x, z) metres of the centre of cell (0, 0).
     ridges : lines of (N, 2) x, z metres from which the land falls to both sides.
     rivers : lines of (N, 2) x, z metres that water follows, from source to mouth, or from high to low where
-        heights are given. One that ends within 400 m of another flows into it.
+        heights are given. One that ends within 600 m of another flows into it.
 
     Raises
     ------
@@ -98,6 +98,8 @@ def _checked_line(line: Any, name: str) -> FloatArray:
         raise InputError(
             f"{name}: found shape {points.shape}; allowed: (N, 2) finite x, z, two points or more"
         )
-    if not (np.ptp(points, axis=0) > 0).any():
-        raise InputError(f"{name}: found one point {len(points)} times; allowed: a line")
-    return points
+    moved = np.concatenate([[True], (np.diff(points, axis=0) != 0).any(axis=1)])
+    if moved.sum() < 2:
+        raise InputError(f"{name}: found one point only, repeated; allowed: a line")
+    distinct: FloatArray = points[moved]
+    return distinct

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +18,36 @@ BoolArray = NDArray[np.bool_]
 AtPoints = Callable[[FloatArray], FloatArray]  # points (N, 2) -> (N,)
 
 _STEP = 120.0  # metres between the points of a line, at most
+_CORNER = 600.0  # metres that a corner is rounded over
 _SWAY = 60.0  # metres
 _FALL = 5e-4  # least slope of a river
 _BED = 0.1  # slope of a bed where no heights are given, in units of the style's steepness
-_JOINS = 400.0  # metres between a river's mouth and another river that it flows into
+JOINS = 600.0  # metres between a river's mouth and another river that it flows into
 _APART = 4000.0  # metres between a river and that which it is led on to
 _RIVERS = 3e7, 4e6  # m², drainage area of a river that others are led on to, if there is one, or at least
 
 
 def wandering(line: FloatArray, seed: int) -> FloatArray:
-    """A line (N, 2) with its corners cut (Chaikin 1974) and points every `_STEP` metres, swaying a little."""
+    """A line (N, 2) with rounded corners (Chaikin 1974) and points every `_STEP` metres, swaying a little."""
+    along = lengths(line)
+    steps = [np.linspace(a, b, int(np.ceil((b - a) / _CORNER)) + 1)[:-1] for a, b in pairwise(along)]
+    line = _at(line, np.concatenate([*steps, along[-1:]]))
     for _ in range(2):
         near, far = 0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]
         inner = np.stack([near, far], axis=1).reshape(-1, 2)
         line = np.concatenate([line[:1], inner[1:-1], line[-1:]])
     along = lengths(line)
     even = np.linspace(0, along[-1], max(2, int(np.ceil(along[-1] / _STEP)) + 1))
-    line = np.stack([np.interp(even, along, line[:, axis]) for axis in (0, 1)], axis=1)
+    line = _at(line, even)
     x, z = line[:, 0] / 900, line[:, 1] / 900
     table = permutation(seed, "sketch/sway")
     return line + _SWAY * np.stack([fractal(x + shift, z, table, octaves=2) for shift in (0.0, 71.3)], axis=1)
+
+
+def _at(line: FloatArray, along: FloatArray) -> FloatArray:
+    """Points (N, 2) of a line at so many metres from its first point."""
+    places = lengths(line)
+    return np.stack([np.interp(along, places, line[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def lengths(line: FloatArray) -> FloatArray:
@@ -51,14 +62,14 @@ def downhill(line: FloatArray, heights: FloatArray) -> FloatArray:
     return line[::-1] if known.size and known[-1] > known[0] else line
 
 
-def joined(lines: Sequence[FloatArray], index: int) -> int | None:
-    """Which of the rivers the one at ``index`` ends at, if any."""
+def joined(lines: Sequence[FloatArray], index: int) -> tuple[int, FloatArray] | None:
+    """Which of the rivers the one at ``index`` ends at, if any, and its nearest point, x, z in metres."""
     end = lines[index][-1]
     for other, line in enumerate(lines):
         if other != index:
-            pieces = segments([line], [np.zeros((len(line), 2))])
-            if nearest(pieces, end[:1, None], end[1:, None], 2 * _JOINS)[0][0, 0] < _JOINS:
-                return other
+            distance, x, z = nearest(segments([line], [line]), end[:1, None], end[1:, None], JOINS)
+            if distance[0, 0] < JOINS:
+                return other, np.array([x[0, 0], z[0, 0]])
     return None
 
 
@@ -120,7 +131,8 @@ def beds(
     given : wanted elevation of the bed; NaN where none is.
     steepness : slope of a river of 1 km².
     """
-    ends = [joined(lines, index) for index in range(len(lines))]
+    joints = [joined(lines, index) for index in range(len(lines))]
+    ends = [None if joint is None else joint[0] for joint in joints]
     found: dict[int, FloatArray] = {}
     while len(found) < len(lines):
         waiting = [index for index in range(len(lines)) if index not in found]
