@@ -18,7 +18,7 @@ from worldgen.landscapes import nominal
 from worldgen.models.blocks import Window
 from worldgen.sketch_files import read_lines, read_sketch
 from worldgen.sketch_heights import Heights
-from worldgen.sketch_lines import beds, downhill, lengths, nearest, segments, wandering
+from worldgen.sketch_lines import beds, downhill, led_on, lengths, nearest, segments, wandering
 from worldgen.terrain import make_terrain
 
 FloatArray = NDArray[np.float64]
@@ -198,6 +198,21 @@ def test_beds_fall_and_tributaries_meet_their_rivers() -> None:
     carved = beds([river], [np.nan], rough, steep)[0]
     assert (np.diff(carved) < 0).all()
     assert (carved <= rough(river) + 1e-6).all()
+
+
+def test_a_river_is_led_on_to_a_lower_river_ahead() -> None:
+    """A valley runs to the east 5 km south of the mouth, on land that falls to the south."""
+    x, z = np.arange(-60, 61)[None, :] * 200.0, np.arange(-60, 61)[:, None] * 200.0
+    land = 400 - 0.02 * z + 0.1 * np.abs(z - 5000) - 0.01 * x
+    line = np.array([(0.0, -4000.0), (0.0, 0.0)])
+    free = np.ones(land.shape, bool)
+    longer, end = led_on(line, np.nan, x, z, land, free)
+    assert longer[-1, 1] == pytest.approx(5000, abs=400)
+    assert end == pytest.approx(300 - 0.01 * longer[-1, 0], abs=15)
+    np.testing.assert_array_equal(longer[:2], line)
+    same, unknown = led_on(line, 150.0, x, z, land, free)  # lower than all rivers ahead
+    np.testing.assert_array_equal(same, line)
+    assert np.isnan(unknown)
 
 
 def test_rivers_run_downhill_where_heights_say_so() -> None:
