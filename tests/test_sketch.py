@@ -206,13 +206,17 @@ def test_a_river_is_led_on_to_a_lower_river_ahead() -> None:
     land = 400 - 0.02 * z + 0.1 * np.abs(z - 5000) - 0.01 * x
     line = np.array([(0.0, -4000.0), (0.0, 0.0)])
     free = np.ones(land.shape, bool)
-    longer, end = led_on(line, np.nan, x, z, land, free)
+    longer, end, short = led_on(line, np.nan, x, z, land, free)
     assert longer[-1, 1] == pytest.approx(5000, abs=400)
     assert end == pytest.approx(300 - 0.01 * longer[-1, 0], abs=15)
     np.testing.assert_array_equal(longer[:2], line)
-    same, unknown = led_on(line, 150.0, x, z, land, free)  # lower than all rivers ahead
+    assert short == 0
+    same, unknown, short = led_on(line, 150.0, x, z, land, free)  # lower than all rivers ahead
     np.testing.assert_array_equal(same, line)
     assert np.isnan(unknown)
+    assert 0 < short < 200
+    longer, _, _ = led_on(line, 151.0 + short, x, z, land, free)
+    assert len(longer) > len(line)
 
 
 def test_rivers_run_downhill_where_heights_say_so() -> None:

@@ -60,6 +60,10 @@ class Guide:
     vertical : factor and shift from what erosion makes to metres, for weights of styles.
     land : the land without a sketch, metres.
     seed : of the macro relief.
+
+    Attributes
+    ----------
+    short : metres by which the land around lies too high for the sketch's rivers to leave it.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Guide:
         self._spacing, self._mix, self._vertical, self._seed = spacing, mix, vertical, seed
         self._heights = heights_of(sketch, spacing, seed)
         self._relief = 0.0 if self._heights is None else self._heights.relief
+        self.short = 0.0
         lines, drawn, mouths = [], [], []
         oriented = [downhill(line, self._given(line)) for line in sketch.rivers]
         for index, line in enumerate(oriented):
@@ -77,7 +82,8 @@ class Guide:
             if joint is not None:
                 line = np.concatenate([line, joint[1][None]])
             elif np.isnan(self._given(around)).any():
-                line, mouth = self._led_on(line, land)
+                line, mouth, short = self._led_on(line, land)
+                self.short = max(self.short, short)
             lines.append(wandering(line, seed))
             mouths.append(mouth)
         levels = beds(lines, mouths, self._given_bed, self._steepness)
@@ -181,7 +187,7 @@ class Guide:
         east, south = bend(column - east, row - south, self._seed)
         return x - east * self._spacing, z - south * self._spacing
 
-    def _led_on(self, line: FloatArray, land: Land) -> tuple[FloatArray, float]:
+    def _led_on(self, line: FloatArray, land: Land) -> tuple[FloatArray, float, float]:
         row, column = int(line[-1, 1] // self._spacing), int(line[-1, 0] // self._spacing)
         window = Window(row - _AHEAD, column - _AHEAD, 2 * _AHEAD, 2 * _AHEAD)
         x, z = window.centres(self._spacing)

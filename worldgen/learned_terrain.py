@@ -185,16 +185,15 @@ class LearnedTerrain:
             x, z = heights.rim
             row, column = int(z // self._coarse), int(x // self._coarse)
             around = self._land(Window(row, column, 1, 1).framed(_RIM), None)
-            self._base = heights.rim_level - float(np.quantile(around, 0.03))
-        self._guide = Guide(
-            self._sketch,
-            self._coarse,
-            self._mix,
-            self._vertical,
-            lambda window: self._land(window, None),
-            seed,
-        )
-        return self._guide
+            below = 0.04 * heights.relief + 0.1 * float(np.std(around))  # lest rivers find no way out
+            self._base = heights.rim_level - below - float(np.quantile(around, 0.03))
+        given = (self._sketch, self._coarse, self._mix, self._vertical, lambda part: self._land(part, None))
+        found = Guide(*given, seed)
+        if found.short > 0 and self._mean is None:
+            self._base -= found.short + 10.0  # metres: lower land, which rivers can reach
+            found = Guide(*given, seed)
+        self._guide = found
+        return found
 
 
 def _constant(style: str | Mapping[str, float]) -> Callable[[FloatArray, FloatArray], Weights]:

@@ -75,7 +75,7 @@ def joined(lines: Sequence[FloatArray], index: int) -> tuple[int, FloatArray] | 
 
 def led_on(
     line: FloatArray, level: float, x: FloatArray, z: FloatArray, land: FloatArray, free: BoolArray
-) -> tuple[FloatArray, float]:
+) -> tuple[FloatArray, float, float]:
     """Lead a river on from its mouth to a river of the land ahead, lest its valley be a hollow.
 
     Parameters
@@ -87,8 +87,9 @@ def led_on(
 
     Returns
     -------
-    The longer line, and the elevation in metres of its end. Where there is no such river that lies low
-    enough, the line as it is, with the land's lowest elevation, or NaN where ``level`` is known.
+    The longer line, the elevation in metres of its end, and 0. Where there is no such river that lies low
+    enough, the line as it is, with the land's lowest elevation, or NaN where ``level`` is known; then also by
+    how many metres the land lies too high for the river to leave.
     """
     spacing = float(x[0, 1] - x[0, 0])
     elevation = drain(land, spacing)
@@ -101,19 +102,22 @@ def led_on(
     pieces = segments([line], [np.zeros((len(line), 2))])
     apart = nearest(pieces, *everywhere(x, z), _APART)[0] >= _APART
     allowed = free & apart & (forward > 0)
-    known = bool(np.isfinite(level))
-    if known:
-        allowed &= elevation + _FALL * 2 * distance < level
     allowed &= area > (_RIVERS[0] if (allowed & (area > _RIVERS[0])).any() else _RIVERS[1])
+    known = bool(np.isfinite(level))
+    short = 0.0
+    if known and allowed.any():
+        excess = elevation + 2 * _FALL * distance - level
+        short = float(excess[allowed].min())
+        allowed &= excess < 0
     if not allowed.any():
-        return line, float("nan") if known else float(elevation.min())
+        return line, float("nan") if known else float(elevation.min()), short
     cost = 1.5 * distance - forward + (0.0 if known else 10.0) * elevation
     row, column = divmod(int(np.argmin(np.where(allowed, cost, np.inf))), land.shape[1])
     end = np.array([x[0, column], z[row, 0]])
     bend = line[-1] + 0.5 * distance[row, column] * ahead
     t = np.linspace(0, 1, 12)[1:, None]
     curve = (1 - t) ** 2 * line[-1] + 2 * t * (1 - t) * bend + t**2 * end
-    return np.concatenate([line, curve]), float(elevation[row, column])
+    return np.concatenate([line, curve]), float(elevation[row, column]), 0.0
 
 
 def beds(
