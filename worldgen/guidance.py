@@ -201,7 +201,7 @@ class Guide:
 
     def _given_bed(self, points: FloatArray) -> FloatArray:
         """Given heights, less a little, so that a river lies lower than the land beside it."""
-        return self._given(points) - 0.02 * self._relief
+        return self._given(points) - 0.035 * self._relief
 
     def _steepness(self, points: FloatArray) -> FloatArray:
         """Slope of rivers of 1 km² at points (N, 2), (N,)."""
