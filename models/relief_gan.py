@@ -56,6 +56,7 @@ def redraw(
     seed: int,
     style: NDArray[np.float32],
     net: ReliefNet,
+    sharp: bool = True,
     threads: int | None = None,
 ) -> NDArray[np.float32]:
     """Redraw one window of an endless macro relief.
@@ -68,6 +69,7 @@ def redraw(
     window : cells wanted.
     seed : decides what physics leaves open.
     style : (S, H, W) or (S, 1, 1) weights of the net's ``styles``.
+    sharp : as sharp as the amplifier wants it, for maps that are to be refined.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def redraw(
                 (mix * table).sum(dim=1, keepdim=True),
                 [torch.from_numpy(part)[None] for part in noise],
                 mix,
-                sharp=True,
+                sharp=sharp,
             )
         return np.asarray(redrawn[0, 0].numpy(), dtype=np.float32)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from worldgen.materials import PBRMaterial
     from worldgen.mesh import Mesh, Model
     from worldgen.scene import Instances, Node, Scene
+    from worldgen.sketch import Sketch
     from worldgen.world import World
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ _HOMES = {
     "Instances": "scene",
     "Node": "scene",
     "Scene": "scene",
+    "Sketch": "sketch",
     "World": "world",
 }
 
@@ -76,6 +78,7 @@ __all__ = [
     "PBRMaterial",
     "PreviewError",
     "Scene",
+    "Sketch",
     "WeightsError",
     "World",
     "WorldConfig",

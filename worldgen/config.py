@@ -34,6 +34,35 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class SketchConfig(_Part):
+    """The author's sketch of a style's land: heights, or lines of ridges and rivers, or both."""
+
+    elevation: Path | None = Field(
+        None,
+        description="rough heights: .png (16 bit), .tif or .npy, row 0 north; cells without data are free",
+    )
+    minimum: float = Field(0.0, description="metres of a .png's value 0")
+    maximum: float = Field(1000.0, description="metres of a .png's value 65535")
+    lines: Path | None = Field(
+        None,
+        description="GeoJSON: LineStrings whose property kind is ridge or river, from source to mouth, in "
+        "metres from the world's middle, [east, north]",
+    )
+    width: float | None = Field(
+        None, gt=0, description="metres that the shorter side of the heights spans; the world's by default"
+    )
+
+    @model_validator(mode="after")
+    def _has_file(self) -> SketchConfig:
+        if self.elevation is None and self.lines is None:
+            raise ValueError("a sketch needs the key 'elevation' or 'lines', or both")
+        if not self.minimum < self.maximum:
+            raise ValueError(
+                f"found minimum {self.minimum} and maximum {self.maximum}; allowed: minimum < maximum"
+            )
+        return self
+
+
 class TerrainConfig(_Part):
     """Where the relief comes from."""
 
@@ -47,6 +76,15 @@ class TerrainConfig(_Part):
         None,
         description="a piece of the endless learned land of that style at true scale, raised by base; shape, "
         "relief and feature_size then say nothing",
+    )
+    style_mean: float | None = Field(
+        None, ge=-11_000, le=9000, description="mean elevation of a style's land over tens of km, metres"
+    )
+    style_relief: float | None = Field(
+        None, gt=0, le=3000, description="standard deviation of its elevation within 20 km, metres: its scale"
+    )
+    sketch: SketchConfig | None = Field(
+        None, description="heights, ridges and rivers that a style's land follows"
     )
     relief: float = Field(900.0, gt=0, le=9000, description="height from the low to the high ground, metres")
     feature_size: float = Field(
@@ -67,6 +105,13 @@ class TerrainConfig(_Part):
     def _dem_has_file(self) -> TerrainConfig:
         if self.source == "dem" and self.dem is None:
             raise ValueError("source 'dem' needs the key 'dem', a file of elevations")
+        return self
+
+    @model_validator(mode="after")
+    def _sketch_has_style(self) -> TerrainConfig:
+        for name in ("sketch", "style_mean", "style_relief"):
+            if getattr(self, name) is not None and (self.style is None or self.source != "gan"):
+                raise ValueError(f"'{name}' needs the key 'style', for source 'gan'")
         return self
 
 
@@ -258,6 +303,10 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
     terrain = values.get("terrain")
     if isinstance(terrain, dict) and isinstance(terrain.get("dem"), str):
         terrain["dem"] = str(folder / terrain["dem"])
+    sketch = terrain.get("sketch") if isinstance(terrain, dict) else None
+    for name in ("elevation", "lines"):
+        if isinstance(sketch, dict) and isinstance(sketch.get(name), str):
+            sketch[name] = str(folder / sketch[name])
     objects = values.get("objects")
     for asset in objects.get("assets", []) if isinstance(objects, dict) else []:
         if isinstance(asset, dict) and isinstance(asset.get("path"), str):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from worldgen.models.layers import hashed_noise
 from worldgen.noise import fractal, permutation
 from worldgen.relaxation import CONCAVITY, FALL, HEAD_AREA, REACH, relax
 
+if TYPE_CHECKING:
+    from worldgen.guidance import Guide
+
 FloatArray = NDArray[np.float64]
 Mix = Callable[[FloatArray, FloatArray], Weights]
 
@@ -39,7 +43,9 @@ _ROWS = np.array([-1, -1, -1, 0, 0, 1, 1, 1])
 _COLUMNS = np.array([-1, 0, 1, -1, 1, -1, 0, 1])
 
 
-def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[FloatArray, FloatArray]:
+def landform(
+    mix: Mix, spacing: float, window: Window, seed: int, guide: Guide | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Make one window of an endless land.
 
     Parameters
@@ -48,6 +54,7 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
     spacing : metres between cells; 60 to 250 is what the steps are meant for.
     window : cells wanted, any integers; cell r has its centre at (r + 0.5) · spacing.
     seed : decides the land.
+    guide : a sketch that the land follows.
 
     Returns
     -------
@@ -66,10 +73,13 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
     land: Ground
     for level in reversed(range(len(STEPS))):
         here, cell = windows[level], spacing * 2**level
+        guided = None if guide is None else guide.on(here, cell)
         if level:
             x, z = here.centres(cell)
             weights = mix(x, z)
             uplift = uplifts(weights, x, z, seed)
+            if guided is not None:
+                uplift = {name: guided.uplift(own) for name, own in uplift.items()}
             land = ground(weights, uplift, x, z, seed)
         else:  # hardly more than a blur of them, at a fifth of the time
             land = Ground(*(_refined(getattr(land, part.name), windows[1], here) for part in fields(Ground)))
@@ -77,6 +87,8 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
         bumps = land.roughness * cell * bumps
         if level == len(STEPS) - 1:
             elevation = _filled(initial_relief(weights, uplift, x, z, seed) + bumps, cell)
+            if guided is not None:
+                elevation = guided.initial(elevation, bumps)
             water = elevation.copy()
             area = np.full(elevation.shape, cell * cell * 1e-6)
         else:
@@ -84,10 +96,16 @@ def landform(mix: Mix, spacing: float, window: Window, seed: int) -> tuple[Float
             area /= 2
             elevation += bumps
         if level == _YOUNG_LEVEL:
-            elevation += young_relief(weights, x, z, seed)
+            young = young_relief(weights, x, z, seed)
+            elevation += young if guided is None else young * (1 - guided.calm)
         rise = land.rise * (cell / HEAD_AREA**CONCAVITY)
+        still = np.zeros(rise.shape)
+        hardness, target, hold, roof = land.hardness, still, still, still + np.inf
+        if guided is not None:
+            rise, hardness, target, hold, roof = guided.drive(rise, hardness, land.layers)
         np.maximum(water, elevation, out=water)
-        relax(elevation, water, area, rise, land.hardness, land.layers, land.creep, cell, STEPS[level])
+        rock = (hardness, land.layers, land.creep)
+        relax(elevation, water, area, rise, *rock, target, hold, roof, cell, STEPS[level])
         cut = frames[level]
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
         whole = here.framed(-cut)  # what is valid of this level
@@ -135,15 +153,21 @@ def _refined(coarse: FloatArray, parents: Window, children: Window) -> FloatArra
     return fine[top : top + children.height, left : left + children.width].copy()
 
 
+def bend(x: FloatArray, z: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Slow noise, in cells, by which the land at column x and row z is shifted to the east and the south."""
+    table = permutation(seed, "landforms/bend")
+    south = _BEND * fractal(x / 11, z / 11, table, octaves=2)
+    east = _BEND * fractal(x / 11 + 31.4, z / 11 - 17.2, table, octaves=2)
+    return east, south
+
+
 def _bent(
     elevation: FloatArray, area: FloatArray, window: Window, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Sample both maps, which have a frame of `_BEND_FRAME` cells, where slow noise shifts each cell to."""
     rows = np.arange(window.row, window.row + window.height, dtype=np.float64)[:, None]
     columns = np.arange(window.column, window.column + window.width, dtype=np.float64)[None, :]
-    table = permutation(seed, "landforms/bend")
-    down = _BEND * fractal(columns / 11, rows / 11, table, octaves=2)
-    right = _BEND * fractal(columns / 11 + 31.4, rows / 11 - 17.2, table, octaves=2)
+    right, down = bend(columns, rows, seed)
     bent_elevation, bent_area = np.empty(down.shape), np.empty(down.shape)
     _sample(elevation, down, right, bent_elevation)
     _sample(area, down, right, bent_area)

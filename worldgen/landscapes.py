@@ -38,6 +38,8 @@ class Landscape:
     age : share of the way to a steady state that one step goes; young lands keep what they started from.
     variety : how much uplift differs from region to region.
     trunk : how gently the land rises from trunk valleys to the ranges beside them.
+    mean : metres, mean elevation of such land as `landforms` makes it.
+    deviation : metres, standard deviation of its elevation within squares of 20 km.
     """
 
     steepness: float
@@ -53,13 +55,17 @@ class Landscape:
     age: float = 1.0
     variety: float = 0.5
     trunk: float = 0.2
+    mean: float = 0.0
+    deviation: float = 1.0
 
 
 LANDSCAPES: dict[str, Landscape] = {
-    "alpine": Landscape(steepness=0.24, uplift=(0.55, 1.2)),
-    "mountains": Landscape(steepness=0.17, uplift=(0.6, 1.2)),
-    "hills": Landscape(steepness=0.07, wavelength=9_000.0, uplift=(0.45, 1.25), variety=0.7),
-    "plains": Landscape(steepness=0.02, wavelength=9_000.0, uplift=(0.6, 1.2)),
+    "alpine": Landscape(steepness=0.24, uplift=(0.55, 1.2), mean=724, deviation=310),
+    "mountains": Landscape(steepness=0.17, uplift=(0.6, 1.2), mean=564, deviation=225),
+    "hills": Landscape(
+        steepness=0.07, wavelength=9_000.0, uplift=(0.45, 1.25), variety=0.7, mean=297, deviation=85
+    ),
+    "plains": Landscape(steepness=0.02, wavelength=9_000.0, uplift=(0.6, 1.2), mean=164, deviation=23),
     "canyons": Landscape(
         steepness=0.19,
         wavelength=12_000.0,
@@ -67,10 +73,21 @@ LANDSCAPES: dict[str, Landscape] = {
         plateau=900.0,
         layers=5.0,
         age=0.3,
+        mean=839,
+        deviation=207,
     ),
-    "desert": Landscape(steepness=0.12, stretch=3.0, wavelength=12_000.0, uplift=(0.12, 1.3)),
+    "desert": Landscape(
+        steepness=0.12, stretch=3.0, wavelength=12_000.0, uplift=(0.12, 1.3), mean=218, deviation=136
+    ),
     "volcanic": Landscape(
-        steepness=0.09, wavelength=12_000.0, uplift=(0.5, 1.2), cones=1900.0, age=0.5, variety=0.7
+        steepness=0.09,
+        wavelength=12_000.0,
+        uplift=(0.5, 1.2),
+        cones=1900.0,
+        age=0.5,
+        variety=0.7,
+        mean=329,
+        deviation=126,
     ),
 }
 
@@ -93,6 +110,12 @@ class Ground:
     roughness: FloatArray
     creep: FloatArray
     layers: FloatArray
+
+
+def nominal(weights: Weights) -> tuple[FloatArray | float, FloatArray | float]:
+    """Mean elevation of a mix of styles and its standard deviation within 20 km, in metres, on average."""
+    mean = sum(weight * LANDSCAPES[name].mean for name, weight in weights.items())
+    return mean, sum(weight * LANDSCAPES[name].deviation for name, weight in weights.items())
 
 
 def uplifts(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> dict[str, FloatArray]:

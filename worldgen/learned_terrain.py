@@ -17,11 +17,14 @@ from worldgen.errors import ConfigError, InputError, nearest
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.landforms import landform
-from worldgen.landscapes import LANDSCAPES, Weights
+from worldgen.landscapes import LANDSCAPES, Weights, nominal
 from worldgen.models.blocks import Window
+from worldgen.noise import fractal, permutation
 from worldgen.rng import child_seed
+from worldgen.sketch import Sketch
 
 if TYPE_CHECKING:
+    from worldgen.guidance import Guide
     from worldgen.models.relief_net import ReliefNet
     from worldgen.models.terrain_net import Amplifier
 
@@ -29,7 +32,10 @@ FloatArray = NDArray[np.float64]
 Style = str | Mapping[str, float] | Callable[[FloatArray, FloatArray], Weights]
 
 COARSEST_RELIEF = 170.0  # metres: the macro relief has cells of more than half of that, up to it
+_RIM = 150  # cells of the macro relief around a sketch's lowest rim whose valleys shall meet it
 DRAINAGE_FRAME = 64  # cells around a window that its rivers come from
+_REGION = 60_000.0  # metres, first wave of the noise by which other styles are mixed in
+_ADMIXED = 1.0  # the most of each of them, beside the style's own 1
 FINEST_SPACING = 0.5  # metres; finer than 15 m the net only carries on what it learned at 30 m
 
 
@@ -42,12 +48,18 @@ class LearnedTerrain:
     style : name of a style of land (see `worldgen.landscapes.LANDSCAPES`), weights of several, or a function
         of world coordinates x (1, W) and z (H, 1) in metres that gives such weights for each cell.
     spacing : metres between cells. Spacings that differ by a power of two show the same land.
+    sketch : heights, ridges and rivers that the land follows; it goes on around them by itself. The land
+        around given heights is raised or lowered so that its valleys meet the lowest of their rim.
+    mean_elevation : metres that the land's elevation averages over tens of kilometres; None leaves it open.
+    relief : metres, the standard deviation of elevation within 20 km on average: scales all heights but those
+        of a sketch. None leaves it to the style: 23 for plains, 310 for alpine land.
     amplifier : a net of your own, from `worldgen.models.terrain_gan.load_amplifier`; else the shipped one.
     relief_net : the same, from `worldgen.models.relief_gan.load_relief_net`.
 
     Raises
     ------
-    ConfigError : an unknown style, weights that are no weights, or a spacing out of range.
+    ConfigError : an unknown style, weights that are no weights, or a number out of range.
+    InputError : the sketch's heights are fewer than 2 x 2 of the land's coarsest cells.
 
     Examples
     --------
@@ -62,6 +74,9 @@ class LearnedTerrain:
         style: Style = "alpine",
         spacing: float = 30.0,
         *,
+        sketch: Sketch | None = None,
+        mean_elevation: float | None = None,
+        relief: float | None = None,
         amplifier: Amplifier | None = None,
         relief_net: ReliefNet | None = None,
     ) -> None:
@@ -69,10 +84,19 @@ class LearnedTerrain:
             raise ConfigError(
                 f"spacing: found {spacing}; allowed: {FINEST_SPACING} to {COARSEST_RELIEF} metres"
             )
+        if mean_elevation is not None and not np.isfinite(mean_elevation):
+            raise ConfigError(f"mean_elevation: found {mean_elevation}; allowed: finite metres")
+        if relief is not None and not 0 < relief < np.inf:
+            raise ConfigError(f"relief: found {relief}; allowed: metres > 0")
         self.seed, self.spacing = seed, float(spacing)
         self._mix = style if callable(style) else constant_mix(style)
         self._amplifier, self._relief_net = amplifier, relief_net
         self.levels = int(np.floor(np.log2(COARSEST_RELIEF / spacing)))
+        self._coarse = self.spacing * 2**self.levels
+        self._sketch = None if sketch is None else sketch.coarsened(self._coarse)
+        self._mean, self._deviation = mean_elevation, relief
+        self._base = 0.0  # metres by which the land is raised to meet a sketch's rim
+        self._guide: Guide | None = None
 
     def window(self, row: int, column: int, height: int, width: int) -> Heightmap:
         """Make one window; memory and time depend on its size alone.
@@ -134,31 +158,76 @@ class LearnedTerrain:
         self, window: Window, styles: Sequence[str]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Macro relief of a window, (H, W) metres, and the styles' weights, (S, H, W) or (S, 1, 1)."""
+        guide = self._guided()
+        wide = window if guide is None else window.framed(guide.frame)
+        elevation = self._land(wide, guide)
+        if guide is not None:
+            elevation = guide.corrected(elevation, wide)
+        return elevation.astype(np.float32), self._weights(window, styles)
+
+    def _weights(self, window: Window, styles: Sequence[str]) -> NDArray[np.float32]:
+        """Weights of styles that the nets are told on the macro relief, (S, H, W).
+
+        Real land of one style is no one thing: from region to region others are mixed in.
+        """
+        mix = self._mix(*window.centres(self._coarse))
+        shape = window.height, window.width
+        own = np.stack([np.broadcast_to(np.asarray(mix.get(name, 0.0)), shape) for name in styles])
+        wide = window.parents(0).parents(0).parents(0)  # regions are large: a cell in eight is enough
+        x, z = (along / _REGION for along in wide.centres(8 * self._coarse))
+        tables = [permutation(self.seed, f"regions/{name}") for name in styles]
+        others = np.clip([1.5 * fractal(x, z, table, octaves=2) for table in tables], 0, 1)
+        weights = own + _ADMIXED * window.cut(others, (wide.row, wide.column), step=8)
+        return np.asarray(weights / weights.sum(axis=0), np.float32)
+
+    def _land(self, window: Window, guide: Guide | None) -> FloatArray:
+        """What erosion makes and the net redraws, at the asked mean and relief, (H, W) metres."""
         from worldgen.models.relief_gan import frame, load_relief_net, redraw
 
-        spacing = self.spacing * 2**self.levels
         if self._relief_net is None:
             self._relief_net = load_relief_net()
         wide = window.framed(frame())
-        elevation, area = landform(self._mix, spacing, wide, child_seed(self.seed, "relief"))
-        weights = self._weights(wide, spacing, self._relief_net.styles)
+        elevation, area = landform(self._mix, self._coarse, wide, child_seed(self.seed, "relief"), guide)
         redrawn = redraw(
             elevation,
             area,
-            spacing,
+            self._coarse,
             window,
             seed=child_seed(self.seed, "redrawn"),
-            style=weights,
+            style=self._weights(wide, self._relief_net.styles),
             net=self._relief_net,
+            sharp=self.levels > 0,
         )
-        return redrawn, self._weights(window, spacing, styles)
+        factor, shift = self._vertical(self._mix(*window.centres(self._coarse)))
+        return redrawn.astype(np.float64) * factor + shift
 
-    def _weights(self, window: Window, spacing: float, styles: Sequence[str]) -> NDArray[np.float32]:
-        """Weights of styles, (S, H, W), or (S, 1, 1) where the mix is the same everywhere."""
-        mix = self._mix(*window.centres(spacing))
-        fields = [np.asarray(mix.get(name, 0.0), np.float32) for name in styles]
-        shape = (1, 1) if all(field.size == 1 for field in fields) else (window.height, window.width)
-        return np.stack([np.broadcast_to(field, shape) for field in fields])
+    def _vertical(self, weights: Weights) -> tuple[FloatArray | float, FloatArray | float]:
+        """Factor and shift that give a mix of styles its mean elevation and relief."""
+        mean, deviation = nominal(weights)
+        factor = 1.0 if self._deviation is None else self._deviation / deviation
+        return factor, self._base if self._mean is None else self._mean - factor * mean
+
+    def _guided(self) -> Guide | None:
+        """The sketch, made ready once: that takes some seconds."""
+        if self._sketch is None or self._guide is not None:
+            return self._guide
+        from worldgen.guidance import Guide, heights_of
+
+        seed = child_seed(self.seed, "relief")
+        heights = heights_of(self._sketch, self._coarse, seed)
+        if heights is not None and self._mean is None:
+            x, z = heights.rim
+            row, column = int(z // self._coarse), int(x // self._coarse)
+            around = self._land(Window(row, column, 1, 1).framed(_RIM), None)
+            below = 0.04 * heights.relief + 0.1 * float(np.std(around))  # lest rivers find no way out
+            self._base = heights.rim_level - below - float(np.quantile(around, 0.03))
+        given = (self._sketch, self._coarse, self._mix, self._vertical, lambda part: self._land(part, None))
+        found = Guide(*given, seed)
+        if found.short > 0 and self._mean is None:
+            self._base -= found.short + 10.0  # metres: lower land, which rivers can reach
+            found = Guide(*given, seed)
+        self._guide = found
+        return found
 
 
 def constant_mix(style: str | Mapping[str, float]) -> Callable[[FloatArray, FloatArray], Weights]:

@@ -31,6 +31,8 @@ from worldgen.learned_terrain import LearnedTerrain
 from worldgen.noise import fractal, permutation
 from worldgen.relief import macro_relief
 from worldgen.rng import child_seed
+from worldgen.sketch import Sketch
+from worldgen.sketch_files import read_sketch
 
 Array32 = NDArray[np.float32]
 Array64 = NDArray[np.float64]
@@ -60,9 +62,17 @@ def learned(config: WorldConfig) -> Heightmap:
     from worldgen.models.terrain_gan import margin
 
     grid = _grid(config)
-    if config.terrain.style is not None:
+    terrain = config.terrain
+    if terrain.style is not None:
         first = -(config.size // 2)
-        land = LearnedTerrain(child_seed(config.seed, "land"), config.terrain.style, config.spacing)
+        land = LearnedTerrain(
+            child_seed(config.seed, "land"),
+            terrain.style,
+            config.spacing,
+            sketch=_sketch(config, (first + 0.5) * config.spacing - grid.origin[0]),
+            mean_elevation=terrain.style_mean,
+            relief=terrain.style_relief,
+        )
         elevation = land.window(first, first, config.size, config.size).elevation
         return Heightmap(elevation + np.float32(config.terrain.base), grid)
     levels = int(
@@ -83,6 +93,21 @@ def learned(config: WorldConfig) -> Heightmap:
     middle = slice(pad, pad + inside)
     macro = macro_relief(config.terrain, coarse, (middle, middle), child_seed(config.seed, "relief"))
     return Heightmap(refine(macro, coarse_spacing, levels, pad, grid.shape, config.seed), grid)
+
+
+def _sketch(config: WorldConfig, shift: float) -> Sketch | None:
+    """Read the world's sketch, in the land's coordinates: shifted by so many metres, below its base."""
+    sketch = config.terrain.sketch
+    if sketch is None:
+        return None
+    return read_sketch(
+        sketch.elevation,
+        sketch.lines,
+        width=sketch.width or config.size * config.spacing,
+        levels=(sketch.minimum, sketch.maximum),
+        base=config.terrain.base,
+        centre=(shift, shift),
+    )
 
 
 def refine(
