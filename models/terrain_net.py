@@ -87,8 +87,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """(B, C, H, W) and noise (B, 1, H, W) -> (B, C, H - 4, W - 4)."""
-        y = self.first(functional.leaky_relu(x + self.noise * noise, 0.2))
-        return crop(x, 2) + self.second(functional.leaky_relu(y, 0.2))  # type: ignore[no-any-return]
+        # in place where nothing else reads the values: a fifth of the time goes on moving them
+        y = self.first(functional.leaky_relu_((self.noise * noise).add_(x), 0.2))
+        y = self.second(functional.leaky_relu_(y, 0.2))
+        return y.add_(crop(x, 2))  # type: ignore[no-any-return]
 
 
 class StyleBias(nn.Module):
