@@ -2,8 +2,8 @@
 
 Each row is worked on in passes over a few arrays without branches, which the compiler turns into vector
 instructions: some 3 times as fast as one loop over cells and their neighbours. Bands of rows go to threads.
-Each cell is computed with +, -, *, / and square roots in one order, so it has the same bits for every shape of
-array and number of threads.
+Each cell is computed with +, -, *, / and square roots in one order, so it has the same bits for every shape
+of array and number of threads.
 """
 
 from __future__ import annotations
