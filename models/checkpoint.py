@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from worldgen.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import nn
 
+Net = TypeVar("Net", bound="nn.Module")
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -71,6 +72,22 @@ def read_record(path: Path) -> dict[str, Any]:
             f"{path} is damaged or was replaced: SHA-256 is {found}, its record says {expected}"
         )
     return record
+
+
+def load_net(kind: type[Net], path: Path) -> Net:
+    """Build a net from the config beside ``path`` and load its weights, ready for inference.
+
+    Raises
+    ------
+    WeightsError : the weights are absent, damaged, or of another net.
+    """
+    config = read_record(path)["config"]
+    try:
+        net = kind(**config)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{path} holds no {kind.__name__}: its config is {config}") from error
+    load_weights(net, path)
+    return net.eval().requires_grad_(False)
 
 
 def load_weights(net: nn.Module, path: Path) -> None:

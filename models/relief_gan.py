@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.models.blocks import Window, fill_blocks, pinned_threads
-from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
+from worldgen.models.checkpoint import WEIGHTS, load_net
 from worldgen.models.layers import hashed_noise
 
 if TYPE_CHECKING:
@@ -27,12 +27,9 @@ def load_relief_net(path: Path | None = None) -> ReliefNet:
     ------
     WeightsError : the weights are absent, damaged, or of another net.
     """
-    from worldgen.models import relief_net
+    from worldgen.models.relief_net import ReliefNet
 
-    path = WEIGHT_FILE if path is None else path
-    net = relief_net.ReliefNet(**read_record(path)["config"])
-    load_weights(net, path)
-    return net.eval().requires_grad_(False)
+    return load_net(ReliefNet, path or WEIGHT_FILE)
 
 
 def drained_cells(area: NDArray[np.floating[Any]], spacing: float) -> NDArray[np.floating[Any]]:

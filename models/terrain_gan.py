@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.models.blocks import Window, fill_blocks, pinned_threads
-from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
+from worldgen.models.checkpoint import WEIGHTS, load_net
 from worldgen.models.layers import DOWN_HALO, downsample, hashed_noise
 
 if TYPE_CHECKING:
@@ -38,12 +38,9 @@ def load_amplifier(path: Path | None = None) -> Amplifier:
     ------
     WeightsError : the weights are absent, damaged, or of another net.
     """
-    from worldgen.models import terrain_net
+    from worldgen.models.terrain_net import Amplifier
 
-    path = WEIGHT_FILE if path is None else path
-    net = terrain_net.Amplifier(**read_record(path)["config"])
-    load_weights(net, path)
-    return net.eval().requires_grad_(False)
+    return load_net(Amplifier, path or WEIGHT_FILE)
 
 
 def margin(levels: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from worldgen.errors import InputError
+from worldgen.errors import InputError, WeightsError
 from worldgen.models.blocks import Window
 from worldgen.models.layers import SMOOTH_HALO, sharpen
 from worldgen.models.relief_data import Crops, Maps, real_maps, resampled
@@ -17,6 +17,7 @@ from worldgen.models.relief_gan import drained_cells, frame, load_relief_net, re
 from worldgen.models.relief_net import GRID, HALO, STEEPNESS, ReliefNet, bands
 from worldgen.models.relief_train import ReliefTraining, train
 from worldgen.models.terrain_data import STYLES, Tile
+from worldgen.models.terrain_gan import WEIGHT_FILE as AMPLIFIER_WEIGHTS
 from worldgen.sampling import write_reliefs
 
 STYLE = "mountains"
@@ -85,7 +86,12 @@ def test_shipped_net_changes_detail_and_keeps_the_plan() -> None:
     assert np.corrcoef(made.ravel(), before.ravel())[0, 1] > 0.8
 
 
-def test_windows_off_the_grid_are_no_case_of_the_net() -> None:
+def test_weights_of_another_net_are_one_clear_error() -> None:
+    with pytest.raises(WeightsError, match="holds no ReliefNet"):
+        load_relief_net(AMPLIFIER_WEIGHTS)
+
+
+def test_the_frame_puts_coarse_cells_on_the_grid() -> None:
     assert HALO % GRID == 2, "the first cell of a block's input must be odd at each halving"
 
 
