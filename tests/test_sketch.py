@@ -13,8 +13,10 @@ from PIL import Image
 from worldgen import LearnedTerrain, Sketch, WorldConfig
 from worldgen.config import TerrainConfig
 from worldgen.errors import ConfigError, InputError
+from worldgen.guidance import Guide
 from worldgen.hydrology import route
 from worldgen.landscapes import nominal
+from worldgen.learned_terrain import constant_mix
 from worldgen.models.blocks import Window
 from worldgen.sketch_files import read_lines, read_sketch
 from worldgen.sketch_heights import Heights
@@ -89,6 +91,23 @@ def test_water_follows_the_river(land: LearnedTerrain, whole: FloatArray) -> Non
     assert min(areas) > 2
     assert areas[-1] > 20
     assert (np.diff(levels) < 0.5).all()
+
+
+def test_ground_beside_a_river_rises_from_it() -> None:
+    """By more than what the nets add to a valley's floor, also where it was lower than the bed."""
+    plain = lambda window: 100 - 0.002 * np.sum(np.broadcast_arrays(*window.centres(CELL)), axis=0)  # noqa: E731
+    river = np.array([(0.0, -4000.0), (0.0, 4000.0)])
+    given = Sketch(rivers=[river]), CELL, constant_mix("mountains"), lambda weights: (1.0, 0.0), plain
+    guide = Guide(*given, seed=3)
+    window = Window(-12, -12, 24, 24)
+    bed = guide.corrected(np.full((24, 24), 1e4), window).min(axis=1)
+    land = guide.corrected(np.broadcast_to(bed[:, None] - 3, (24, 24)), window)
+    line = wandering(river, seed=3)
+    x, z = np.meshgrid(*(places.ravel() for places in window.centres(CELL)))
+    distance, _, _ = nearest(segments([line], [0 * line]), x, z, 2000.0)
+    above = land - bed[:, None]
+    assert np.abs(above[distance < 60]).max() < 1
+    assert above[(distance > 240) & (distance < 500)].min() > 5
 
 
 def test_land_falls_to_both_sides_of_a_ridge() -> None:

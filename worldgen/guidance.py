@@ -44,6 +44,9 @@ _RANGE = 3000.0  # metres from a ridge to the foot of its range
 _ROCK = 0.8  # hardness that a ridge adds; less where heights are given, which would show as a wall
 _GORGE = 0.6  # slope up from a river that given heights give way to
 _LEVEE = 1000.0  # metres from a river within which no ground lies lower than its bed
+# Least slope up from a river there. The nets roughen valley floors: at 0.02, 24 of 28 rivers drawn alone had
+# water all along their lines and 26 fell along 98 % of them; at 0.04, 27 and 28.
+_SHELVING = 0.04
 _SILL = 200.0  # metres in units of steepness by which a river ends above the one that it is led on to
 _AHEAD = 200  # cells around a mouth in which a river is looked for
 _AROUND = np.array([(x, z) for x in (-1.0, 0.0, 1.0) for z in (-1.0, 0.0, 1.0)])
@@ -171,7 +174,7 @@ class Guide:
 
             result += self._heights.lacking(elevation, window, self._spacing, lowered)
         river, bed, _ = nearest(self._rivers, x, z, _LEVEE)
-        result += (1 - smooth_step(river / _LEVEE)) * np.maximum(bed + 0.02 * river - result, 0)
+        result += (1 - smooth_step(river / _LEVEE)) * np.maximum(bed + _SHELVING * river - result, 0)
         line = 1 - smooth_step(river / (2 * self._spacing) - 0.25)
         return result + line * (bed - result)
 
