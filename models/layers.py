@@ -87,6 +87,11 @@ def crop(x: Tensor, cells: int) -> Tensor:
     return x[..., cells : x.shape[-2] - cells, cells : x.shape[-1] - cells] if cells else x
 
 
+def crop_field(x: Tensor, cells: int) -> Tensor:
+    """Crop a field as `crop` does; one that is the same everywhere, (..., 1, 1), stays as it is."""
+    return crop(x, cells) if x.shape[-1] > 1 else x
+
+
 def hashed_noise(
     seed: int, level: int, channels: int, row: int, column: int, height: int, width: int
 ) -> NDArray[np.float32]:

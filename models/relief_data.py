@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from worldgen.errors import InputError
-from worldgen.models.terrain_data import STRIPES, STYLES, Tile, coarsened, striping
+from worldgen.models.terrain_data import LEVEL, STRIPES, STYLES, Tile
 
 SPACINGS = (88.0, 96.0, 104.0, 112.0, 120.0, 128.0, 140.0, 156.0)  # metres per cell of training crops
 FINEST = 55.0  # metres: real tiles of finer cells are coarsened until their cells are wider
@@ -62,7 +63,10 @@ class Maps:
             arrays[f"whole_{index}"] = np.diff(whole, axis=2, prepend=np.uint16(0))  # compresses better
             arrays[f"scale_{index}"] = np.stack([scale, low])
             arrays[f"flat_{index}"] = np.packbits(flat)
-        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.stem}.part.npz")
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+        os.replace(temporary, path)
 
     @classmethod
     def load(cls, path: Path) -> Maps:
@@ -88,8 +92,8 @@ def real_maps(tiles: Iterable[Tile]) -> Maps:
         if tile.style is None:
             continue
         while tile.spacing < FINEST:
-            tile = coarsened(tile)
-        if min(tile.elevation.shape) >= SMALLEST and striping(tile.elevation) < STRIPES:
+            tile = tile.coarser
+        if min(tile.elevation.shape) >= SMALLEST and tile.stripes < STRIPES:
             maps.add(tile.elevation[None], tile.flat, tile.spacing, tile.style or "", tile.place)
     return maps
 
@@ -145,7 +149,7 @@ class Crops:
         self.weight = count[place] ** -0.5
 
     def draw(
-        self, random: np.random.Generator, styles: NDArray[np.int64], cells: int, most_flat: float = 0.1
+        self, random: np.random.Generator, styles: NDArray[np.int64], cells: int, most_flat: float = LEVEL
     ) -> tuple[Tensor, Tensor]:
         """Draw a crop of each style: (B, L, cells, cells) and spacing (B, 1, 1, 1)."""
         drawn = [self._place(random, int(style), cells, most_flat) for style in styles]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldgen.models.layers import SMOOTH, SMOOTH_HALO, crop, sharpen
+from worldgen.models.layers import SMOOTH, SMOOTH_HALO, crop, crop_field, sharpen
 from worldgen.models.terrain_net import Block, StyleBias, compress, scale_map
 
 GRID = 4  # cells that the coarsest level's cells span
@@ -128,8 +128,8 @@ class ReliefNet(nn.Module):
         unit = spacing * steepness
         parts, _ = bands(elevation)
         inner = crop(elevation, BAND_HALO - 1)
-        here = crop(unit, BAND_HALO) if unit.shape[-1] > 1 else unit
-        scaled = compress(torch.cat([*parts, *_gradient(inner), _laplacian(inner)], dim=1) / here)
+        seen = torch.cat([*parts, *_gradient(inner), _laplacian(inner)], dim=1)
+        scaled = compress(seen / crop_field(unit, BAND_HALO))
         flow = crop(area, BAND_HALO).clamp(0.0, 12.0) / 6 - 1
         features = torch.cat([scaled, flow, scale_map(flow, spacing)], dim=1)
         x = self.entry(torch.cat([features, crop(noise[0], BAND_HALO)], dim=1))
@@ -149,8 +149,7 @@ class ReliefNet(nn.Module):
         x = x + _middle(fine, x)
         x = self.exit(functional.leaky_relu(self.last(functional.leaky_relu(x, 0.2)), 0.2))
         kept = crop(elevation, HALO - SMOOTH_HALO)
-        here = crop(unit, HALO - SMOOTH_HALO) if unit.shape[-1] > 1 else unit
-        redrawn = kept + here * _middle(x, kept).float()
+        redrawn = kept + crop_field(unit, HALO - SMOOTH_HALO) * _middle(x, kept).float()
         return sharpen(redrawn) if sharp else crop(redrawn, SMOOTH_HALO)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldgen.models.layers import UP_POSITIVE, crop, downsample, smooth, upsample
+from worldgen.models.layers import UP_POSITIVE, crop, crop_field, downsample, smooth, upsample
 
 BLOCKS = 4
 FEATURE_HALO = 7  # two smoothings and the blur of the energy
@@ -105,8 +105,7 @@ class StyleBias(nn.Module):
         """(B, C, h, w) and style (B, S, 1, 1) or (B, S, h + 2 halo, w + 2 halo) -> (B, C, h, w)."""
         if style is None:
             return x
-        style = crop(style, halo) if style.shape[-1] > 1 else style
-        return x + functional.conv2d(style, self.weight)
+        return x + functional.conv2d(crop_field(style, halo), self.weight)
 
 
 class Amplifier(nn.Module):

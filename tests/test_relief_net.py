@@ -113,8 +113,8 @@ def _tile(seed: int, place: str) -> Tile:
 
 def test_maps_are_kept_to_their_quantum(tmp_path: Path) -> None:
     maps = real_maps([_tile(0, "here"), _tile(1, "there")])
-    maps.save(tmp_path / "maps.npz", quanta=(0.5,))
-    again = Maps.load(tmp_path / "maps.npz")
+    maps.save(tmp_path / "new" / "maps.npz", quanta=(0.5,))
+    again = Maps.load(tmp_path / "new" / "maps.npz")
     assert (again.spacing, again.style, again.place) == (maps.spacing, maps.style, maps.place)
     for one, other in zip(maps.layers, again.layers, strict=True):
         assert np.abs(one - other).max() <= 0.251

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from worldgen.cli_progress import progress_bars
+from worldgen.cli_progress import ProgressCallback, progress_bars
 from worldgen.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ Seed = Annotated[int, typer.Option(help="Decides all that is random.")]
 Threads = Annotated[int, typer.Option(help="Threads of computation; 1 makes runs repeatable.")]
 Resume = Annotated[bool, typer.Option(help="Go on from the last checkpoint beside the output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+HeldOut = Annotated[
+    list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
+]
+Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
 Weights = Annotated[Path | None, typer.Option(help="Weight file; the shipped one by default.")]
 
 
@@ -43,9 +48,7 @@ def train_terrain(
     steps: Steps = None,
     seed: Seed = 0,
     threads: Threads = 1,
-    held_out: Annotated[
-        list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
-    ] = None,
+    held_out: HeldOut = None,
     loss: Annotated[
         str, typer.Option(help="Adversarial loss: relativistic, non-saturating or hinge.")
     ] = "relativistic",
@@ -63,7 +66,7 @@ def train_terrain(
     start: Annotated[
         Path | None, typer.Option(help="Weight file to go on from; 'shipped' is the one in the package.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")] = "auto",
+    device: Device = "auto",
     evaluate: Annotated[
         bool, typer.Option(help="Judge the net on held-out tiles at the end, for its model card.")
     ] = True,
@@ -112,12 +115,7 @@ def train_terrain(
         print(text, file=sys.stderr)
 
     with progress_bars(quiet) as report:
-
-        def progress(step: int, total: int, figures: dict[str, float]) -> None:
-            names = ("score", "ponding", "margin")
-            report("train", step, total, " ".join(f"{name} {figures[name]:.3f}" for name in names))
-
-        path = run(config, progress, None if quiet else tell)
+        path = run(config, _progress(report, "score", "ponding", "margin"), None if quiet else tell)
     if not quiet:
         typer.echo(str(path))
 
@@ -134,11 +132,9 @@ def train_relief(
     steps: Steps = None,
     seed: Seed = 0,
     threads: Threads = 1,
-    held_out: Annotated[
-        list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
-    ] = None,
+    held_out: HeldOut = None,
     batch: Annotated[int, typer.Option(help="Real crops in a step, and as many made ones.")] = 48,
-    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")] = "auto",
+    device: Device = "auto",
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
@@ -166,12 +162,7 @@ def train_relief(
         if not made.is_file():
             for done, total in write_reliefs(made, count=count, seed=seed):
                 report("physics", done, total)
-
-        def progress(step: int, total: int, figures: dict[str, float]) -> None:
-            names = ("generator", "kept", "margin")
-            report("train", step, total, " ".join(f"{name} {figures[name]:.3f}" for name in names if figures))
-
-        path = run(config, progress)
+        path = run(config, _progress(report, "generator", "kept", "margin"))
     if not quiet:
         typer.echo(str(path))
 
@@ -309,6 +300,16 @@ def _weight_file(path: Path) -> Path:
     if path.suffix != ".safetensors":
         raise ConfigError(f"--output: found '{path}'; allowed: a name that ends in .safetensors")
     return path
+
+
+def _progress(report: ProgressCallback, *names: str) -> Callable[[int, int, dict[str, float]], None]:
+    """Show a run's steps with some of its figures, where a step has any."""
+
+    def progress(step: int, total: int, figures: dict[str, float]) -> None:
+        note = " ".join(f"{name} {figures[name]:.3f}" for name in names if name in figures)
+        report("train", step, total, note)
+
+    return progress
 
 
 def _settings(kind: type[Settings], **values: Any) -> Settings:
