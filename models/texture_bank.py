@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 
 LANDMARK_WEIGHT = 0.6  # 0: clusters of pale pebbles and crests in a row; 1: a cliff without features
 FITTED = 6  # leading channels, the strongest, that patches are fitted by; each costs a transform
-BORDER = 9  # cells over which the slow part of two patches is blended, about half its width
+BORDER = 0.41  # of a patch's radius: about half the width over which the slow part of two is blended
 ANGLES = 128  # samples of a seam's closed path
 
 
@@ -125,17 +125,17 @@ def _around(source: Array, row: int, column: int) -> Array:
     return np.asarray(np.hypot(gap_r, gap_c), np.float32)
 
 
-def blend(under: Array, over: Array, mask: Array) -> Array:
+def blend(under: Array, over: Array, mask: Array, border: int) -> Array:
     """`over` where `mask` (h, w) is 1, in two bands (Burt & Adelson 1983) for the leading channels.
 
-    Their slow part, of cells' mean height above all, changes over a wide border: cut as sharply as the
-    rest, it left ridges and ditches along the seams in snow and sand.
+    Their slow part, of cells' mean height above all, changes over a wide border (cells, odd): cut as sharply
+    as the rest, it left ridges and ditches along the seams in snow and sand.
     """
     from scipy.ndimage import uniform_filter
 
     def smooth(plane: Array) -> Array:
-        once = uniform_filter(plane, BORDER, mode="wrap")
-        return np.asarray(uniform_filter(once, BORDER, mode="wrap"), np.float32)
+        once = uniform_filter(plane, border, mode="wrap")
+        return np.asarray(uniform_filter(once, border, mode="wrap"), np.float32)
 
     difference = over - under
     out = under + mask * difference
@@ -189,14 +189,15 @@ def graft(
     mask = closed_path(error, (0.6 * radius, 1.1 * radius))
     # A window larger than the canvas sees some cells twice: only its middle is written.
     inside = np.ix_(*(slice_middle(n, m) for n, m in zip((rows, columns), canvas.shape[1:], strict=True)))
-    mixed = blend(window, patch, mask)[:, inside[0], inside[1]]
+    mixed = blend(window, patch, mask, int(BORDER * radius) | 1)[:, inside[0], inside[1]]
     canvas[:, canvas_rows[inside[0]], canvas_columns[inside[1]]] = mixed
 
 
-def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius: float = 22.0) -> Array:
+def resynthesise(source: Array, cells: int, rng: np.random.Generator, *, radius: float = 11.0) -> Array:
     """A new periodic latent (C, cells, cells) that looks like the periodic `source` (C, h, w) everywhere.
 
-    Channels should be scaled by how much they matter and sorted, strongest first.
+    Channels should be scaled by how much they matter and sorted, strongest first. `radius` of a patch in
+    cells.
     """
     _, rows, columns = source.shape
     canvas = source[:, np.arange(cells)[:, None] % rows, np.arange(cells)[None, :] % columns].copy()

@@ -15,7 +15,7 @@ from worldgen.models.texture_data import CHANNELS, Array, Material
 def draw_batch(
     materials: Sequence[Material], kinds: Sequence[int], *, seed: int, step: int, pairs: int, crop: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Crops (2·pairs, 6, crop, crop), presence (2·pairs, 6, 1, 1) and class indices of one step.
+    """Crops (2·pairs, 6, crop, crop), presence (2·pairs, 6, 1, 1) and material indices of one step.
 
     Classes are drawn by the root of their number of materials, so that one with two sets is neither lost nor
     learned by heart. Crops 2k and 2k+1 are from one material with one augmentation.
@@ -39,7 +39,7 @@ def draw_batch(
                 tensor = F.interpolate(tensor, size=(crop, crop), mode="area")
             maps.append(tensor)
             present.append(material.present)
-            labels.append(kinds[index])
+            labels.append(int(index))
     mask = torch.from_numpy(np.stack(present)).float()[:, :, None, None]
     return torch.cat(maps).contiguous(memory_format=torch.channels_last), mask, torch.tensor(labels)
 
@@ -55,9 +55,10 @@ def _crop(material: Material, side: int, rng: np.random.Generator) -> Array:
     return window.astype(np.float32)
 
 
-def noise_maps(batch: int, side: int, generator: torch.Generator) -> list[Tensor]:
-    """Noise for a decoder: standard normal (B, 1, s·side, s·side), s = 1, 2, 4."""
-    return [torch.randn(batch, 1, side * s, side * s, generator=generator) for s in (1, 2, 4)]
+def noise_maps(batch: int, side: int, stages: int, generator: torch.Generator) -> list[Tensor]:
+    """Noise for a decoder: standard normal (B, 1, s·side, s·side), s = 1, 2, 4 … for each of its stages."""
+    sides = [side * 2**stage for stage in range(stages)]
+    return [torch.randn(batch, 1, length, length, generator=generator) for length in sides]
 
 
 def graft_mask(side: int, rng: np.random.Generator) -> Tensor:
@@ -73,3 +74,31 @@ def graft_mask(side: int, rng: np.random.Generator) -> Tensor:
         distance = np.hypot(row - centre[0], column - centre[1]) - rng.uniform(0.2, 0.45) * side
     softness = rng.uniform(0.1, 3)
     return torch.from_numpy(1 / (1 + np.exp(-2 * distance / softness))).float()[None, None]
+
+
+def grafted(
+    latent: Tensor, maps: Tensor, weight: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Graft a patch of every second crop's partner onto it, as sampling does.
+
+    Parameters
+    ----------
+    latent : (B, C, h, w).  maps, weight : (B, 6, H, W); crops 2k and 2k+1 are of one material.
+    mask : (1, 1, h, w), 1 where the first crop of a pair keeps its own.
+
+    Returns
+    -------
+    Latents, the maps they should give, and weights that leave out what lies within a cell of a seam.
+    """
+    cell = maps.shape[-1] // mask.shape[-1]
+    own, other = latent[::2], latent[1::2]
+    mixed = mask * own + (1 - mask) * other
+    unsure = F.max_pool2d((mask * (1 - mask) > 0.02).float(), 3, stride=1, padding=1)
+    known = F.interpolate(1 - unsure, scale_factor=cell, mode="nearest")
+    inside = F.interpolate((mask > 0.5).float(), scale_factor=cell, mode="nearest")
+    target = inside * maps[::2] + (1 - inside) * maps[1::2]
+    return (
+        torch.stack([mixed, other], dim=1).flatten(0, 1),
+        torch.stack([target, maps[1::2]], dim=1).flatten(0, 1),
+        torch.stack([weight[::2] * known, weight[1::2]], dim=1).flatten(0, 1),
+    )

@@ -264,6 +264,10 @@ HELD_OUT = frozenset(
         "ambientcg_Ground054",
         "cc0textures_Gravel05",
         "cgbookcase_Bark_06",
+        "ambientcg_Ground003",
+        "ambientcg_RoofingTiles010",
+        "cc0textures_Wood07",
+        "stuntrally_snow2",
     }
 )
 

@@ -16,7 +16,7 @@ from worldgen.models.checkpoint import save_weights
 from worldgen.models.texture_codes import pack
 from worldgen.models.texture_data import Array, Material
 from worldgen.models.texture_metrics import measure
-from worldgen.models.texture_net import CELL, BankedTextureNet, TextureNet
+from worldgen.models.texture_net import BankedTextureNet, TextureNet
 
 # Chosen by eye from the sources: what tiles over a landscape without a landmark and is what its class says.
 SAMPLED: dict[str, str] = {
@@ -40,6 +40,18 @@ SAMPLED: dict[str, str] = {
     "lunar": "polyhaven_moon_01",
     "burned": "polyhaven_burned_ground_01",
     "bark": "cgbookcase_Bark_02 cgbookcase_Bark_03 ambientcg_Bark002",
+    "brick": "ambientcg_Bricks008 polyhaven_castle_brick_broken_06",
+    "plaster": "ambientcg_Plaster002 ambientcg_PaintedPlaster010 ambientcg_Concrete034",
+    "wood": "ambientcg_Wood026 cc0textures_Wood05 polyhaven_rosewood_veneer1",
+    "planks": "cc0textures_Planks04 ambientcg_WoodSiding008 cc0textures_WoodFloor04 ambientcg_WoodFloor043",
+    "pavement": "cc0textures_PavingStones13 ambientcg_PavingStones142 ambientcg_PavingStones138",
+    "cobblestone": "polyhaven_cobblestone_pavement ambientcg_PavingStones142",
+    "asphalt": "ambientcg_Asphalt003 cc0textures_Asphalt06 cc0textures_Asphalt10",
+    "roof": "ambientcg_RoofingTiles003 polyhaven_roof_slates_02 ambientcg_RoofingTiles014D",
+    "tiles": "ambientcg_Tiles036 ambientcg_Tiles088",
+    "marble": "ambientcg_Marble001 ambientcg_Marble006",
+    "stone_wall": "polyhaven_plastered_stone_wall",
+    "metal": "ambientcg_Metal002",
 }
 
 
@@ -70,11 +82,10 @@ def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextur
     rows = [
         (i, serves.get(material.name, [] if known else [material.kind]))
         for i, material in enumerate(materials)
-        if material.seamless
     ]
     rows = [(i, classes) for i, classes in rows if classes]
     statistics = fill_statistics(materials)
-    cells = materials[0].maps.shape[1] // CELL
+    cells = materials[0].maps.shape[1] // net.config.cell
     model = BankedTextureNet(net.config, len(rows), cells)
     model.net.load_state_dict(net.state_dict())
     entries = []
@@ -83,7 +94,9 @@ def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextur
             material = materials[i]
             maps = torch.from_numpy(material.maps.astype(np.float32))[None]  # (1, 6, H, W)
             kind = torch.tensor([net.config.classes.index(material.kind)])
-            latent, _, style, _ = net.encode(maps, kind)
+            given = torch.from_numpy(material.present).float()[None, :, None, None]
+            border = "circular" if material.seamless else "reflect"
+            latent, _, style, _ = net.encode(maps, kind, given, border)
             codes, scale = pack(latent[0].numpy())
             model.codes[row] = torch.from_numpy(codes)
             model.scales[row] = torch.from_numpy(scale)

@@ -1,7 +1,8 @@
-"""What the texture VAE is trained on: reconstruction at all scales, detail, slopes, and a critic's terms.
+"""What the texture VAE is trained on: reconstruction of bands, statistics of detail, and a critic's terms.
 
-Functions of tensors only. `maps` are normalised channels (B, 6, H, W); `present` (B, 6, 1, 1) is 1 where the
-source material has the channel and 0 where it doesn't, so that absent maps are never a target.
+Functions of tensors only. `maps` are normalised channels (B, 6, H, W). `weight` (B, 6, H, W) is 1 where the
+source material has the channel and the latent is its own, and 0 elsewhere, so that absent maps and the seams
+of grafts are never a target.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from worldgen.models.texture_data import HEIGHT
+from worldgen.models.texture_data import CHANNELS, HEIGHT
 
 # Colour differences are a quarter as strong as luma: at equal weight reds and greens turned brown.
 WEIGHTS = torch.tensor([1.0, 2.0, 2.0, 1.0, 0.8, 0.8])[None, :, None, None]
+DIRECTIONS = 20  # of the sliced Wasserstein distance
+PLACES = 1024  # of each crop that it compares
 
 
 def slopes(plane: Tensor) -> Tensor:
@@ -23,14 +26,13 @@ def slopes(plane: Tensor) -> Tensor:
     return torch.cat([across, down], dim=1)
 
 
-def masked_l1(found: Tensor, wanted: Tensor, present: Tensor) -> Tensor:
-    """Weighted mean absolute difference over the channels that are present."""
-    weight = present * WEIGHTS
-    return ((found - wanted).abs() * weight).mean() / present.mean().clamp_min(1e-6)
+def weighted_l1(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean absolute difference over what is present."""
+    return ((found - wanted).abs() * weight * WEIGHTS).sum() / weight.sum().clamp_min(1.0)
 
 
-def slope_loss(found: Tensor, wanted: Tensor) -> Tensor:
-    """L1 of slopes of luma, blue, red and height, each in units of the wanted slopes' contrast.
+def slope_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """L1 of slopes of luma and height, each in units of the wanted slopes' contrast.
 
     Height varies slowly, so its plain L1 hardly sees the fine relief that light shows: this term does.
     """
@@ -38,38 +40,74 @@ def slope_loss(found: Tensor, wanted: Tensor) -> Tensor:
     for channel in (0, HEIGHT):
         pair = slopes(found[:, channel : channel + 1]), slopes(wanted[:, channel : channel + 1])
         spread = pair[1].std(dim=(1, 2, 3), keepdim=True).clamp_min(0.02)
-        total = total + ((pair[0] - pair[1]) / spread).abs().mean()
+        near = weight[:, channel : channel + 1, :-1, :-1]
+        total = total + (((pair[0] - pair[1]) / spread).abs() * near).sum() / (2 * near.sum()).clamp_min(1.0)
     return total / 2
 
 
-def pyramid_loss(found: Tensor, wanted: Tensor, present: Tensor) -> Tensor:
+def pyramid_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """L1 at 1/2, 1/4 and 1/8 size: the composition that the eye sees first."""
     total = found.new_zeros(())
     for _ in range(3):
-        found, wanted = F.avg_pool2d(found, 2), F.avg_pool2d(wanted, 2)
-        total = total + masked_l1(found, wanted, present)
+        found, wanted, weight = (F.avg_pool2d(planes, 2) for planes in (found, wanted, weight))
+        total = total + weighted_l1(found, wanted, weight)
     return total
 
 
-def detail_loss(found: Tensor, wanted: Tensor, present: Tensor) -> Tensor:
-    """L1 of the log magnitude of fine detail (Haar bands of two octaves) in each 8 × 8 neighbourhood.
+def haar(planes: Tensor) -> tuple[list[Tensor], Tensor]:
+    """Haar bands, three of (B, C, H/2, W/2), and the mean of 2 × 2, of planes (B, C, H, W)."""
+    a, b = planes[..., ::2, ::2], planes[..., ::2, 1::2]
+    c, d = planes[..., 1::2, ::2], planes[..., 1::2, 1::2]
+    return [(a + b - c - d) / 4, (a - b + c - d) / 4, (a - b - c + d) / 4], (a + b + c + d) / 4
 
-    L1 of texels settles on the mean of what could be there, which is blur; this term asks for as much detail
-    as there is, wherever its grains are. (The same on the Fourier plane of a whole crop was met by a few
-    white sparkles: they have energy at all frequencies.)
+
+def detail_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """How much fine detail (Haar bands of two octaves) there is: around each place, and in the whole crop.
+
+    The first is L1 of the log magnitude in each 8 × 8 neighbourhood; the second the squared difference of the
+    log energy of each band and channel. L1 of texels settles on the mean of what could be there, which is
+    blur; these ask for as much detail as there is, wherever its grains are. (The same on the Fourier plane of
+    a whole crop was met by a few white sparkles: they have energy at all frequencies.)
     """
-    share = present.mean().clamp_min(1e-6)
-    total = found.new_zeros(())
-    pair = torch.cat([found, wanted])  # (2B, C, H, W)
+    near, whole = found.new_zeros(()), found.new_zeros(())
     for _ in range(2):
-        a, b = pair[..., ::2, ::2], pair[..., ::2, 1::2]
-        c, d = pair[..., 1::2, ::2], pair[..., 1::2, 1::2]
-        for band in (a + b - c - d, a - b + c - d, a - b - c + d):
-            level = torch.log(F.avg_pool2d(band.abs() / 4, 8, stride=4) + 0.01)
-            one, other = level.chunk(2)
-            total = total + ((one - other).abs() * present).mean() / share
-        pair = (a + b + c + d) / 4
-    return total / 6
+        ours, found = haar(found)
+        theirs, wanted = haar(wanted)
+        weight = F.avg_pool2d(weight, 2)
+        around = F.avg_pool2d(weight, 8, stride=4)
+        share = around.sum().clamp_min(1.0)
+        total = weight.sum(dim=(2, 3))  # (B, 6)
+        for one, other in zip(ours, theirs, strict=True):
+            level = [torch.log(F.avg_pool2d(band.abs(), 8, stride=4) + 0.01) for band in (one, other)]
+            near = near + ((level[0] - level[1]).abs() * around).sum() / share
+            energy = [
+                torch.log((band.square() * weight).sum(dim=(2, 3)) / total.clamp_min(1.0) + 1e-4)
+                for band in (one, other)
+            ]
+            there = (total > 0).float()
+            whole = whole + ((energy[0] - energy[1]).square() * there).sum() / there.sum().clamp_min(1.0)
+    return near / 6, whole / 6
+
+
+def sliced_wasserstein(found: Tensor, wanted: Tensor, present: Tensor, generator: torch.Generator) -> Tensor:
+    """Distance of the distributions of fine features, of each crop to its own, whatever their places.
+
+    Features are what random zero-mean 5 × 5 filters over all channels see at full and half size (Rabin et al.
+    2012). present : (B, 6, 1, 1).
+    """
+    filters = torch.randn(DIRECTIONS, CHANNELS, 5, 5, generator=generator)
+    filters = filters - filters.mean(dim=(2, 3), keepdim=True)
+    filters = filters / filters.flatten(1).norm(dim=1)[:, None, None, None]
+    both = torch.cat([found * present, wanted * present])
+    total = found.new_zeros(())
+    for _ in range(2):
+        features = F.conv2d(both, filters).flatten(2)  # (2B, DIRECTIONS, P)
+        picked = torch.randperm(features.shape[-1], generator=generator)[:PLACES]
+        ours, theirs = features[:, :, picked].sort(dim=-1).values.chunk(2)
+        spread = theirs.std(dim=-1, keepdim=True).clamp_min(0.02)
+        total = total + ((ours - theirs) / spread).abs().mean()
+        both = F.avg_pool2d(both, 2)
+    return total / 2
 
 
 def divergence(mean: Tensor, log_variance: Tensor, free: float) -> Tensor:

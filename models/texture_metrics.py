@@ -45,13 +45,13 @@ def steps(plane: Array, axis: int) -> NDArray[np.float64]:
     return np.asarray(step.mean(axis=others), np.float64)
 
 
-def wrap_ratio(plane: Array, cell: int = 4) -> float:
+def wrap_ratio(plane: Array, cell: int = 8) -> float:
     """Mean step across the wrap over that at the other borders of latent cells, the worse of both axes."""
     found = [steps(plane, axis) for axis in (0, 1)]
     return float(max(step[0] / max(step[cell::cell].mean(), 1e-9) for step in found))
 
 
-def cell_ratio(plane: Array, cell: int = 4) -> float:
+def cell_ratio(plane: Array, cell: int = 8) -> float:
     """Mean step at the borders of latent cells over the mean step inside them: 1 where no cells show."""
     ratios = []
     for axis in (0, 1):
@@ -69,6 +69,8 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
     """
     import torch
 
+    from worldgen.models.texture_batches import noise_maps
+
     rows: dict[str, dict[str, float]] = {}
     for material in materials:
         real = material.maps.astype(np.float32)
@@ -77,9 +79,10 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
         known = material.kind in net.config.classes
         kind = torch.tensor([net.config.classes.index(material.kind) if known else 0])
         with torch.inference_mode():
-            latent, _, style, _ = net.encode(torch.from_numpy(real)[None], kind)
-            side = latent.shape[-1]
-            noise = [torch.randn(1, 1, side * s, side * s, generator=generator) for s in (1, 2, 4)]
+            given = torch.from_numpy(material.present).float()[None, :, None, None]
+            border = "circular" if material.seamless else "reflect"
+            latent, _, style, _ = net.encode(torch.from_numpy(real)[None], kind, given, border)
+            noise = noise_maps(1, latent.shape[-1], len(net.config.widths), generator)
             found = net.decode(latent, style, kind, noise)[0].numpy()
         statistics = np.nan_to_num(material.statistics, nan=0.1)
         color, wanted = denormalise(found, statistics)[0], denormalise(real, statistics)[0]

@@ -21,25 +21,31 @@ from torch import Tensor, nn
 from worldgen.models.texture_codes import LEADING, packed_channels
 
 FINE, COARSE = 0.02, 0.12  # least standard deviations of the latent's leading and other channels
-CELL = 4  # texels per latent cell, along each axis
 
 
 @dataclass(frozen=True)
 class TextureNetConfig:
-    """Sizes of the nets; `classes` are the class names in the order of their embedding."""
+    """Sizes of the nets; `classes` are the class names in the order of their embedding.
+
+    `widths` and `depths` (residual blocks) are the decoder's, from the latent's resolution to the maps' by
+    doublings; the encoder has the same widths but the last.
+    """
 
     classes: tuple[str, ...]
     channels: int = 6
-    latent: int = 16
+    latent: int = 24
     style: int = 16
-    widths: tuple[int, int, int] = (56, 28, 12)  # at 1/4, 1/2 and full resolution
-    depths: tuple[int, int] = (3, 2)  # residual blocks at 1/4 and 1/2
+    widths: tuple[int, ...] = (96, 64, 32, 16)
+    depths: tuple[int, ...] = (2, 2, 2, 1)
+
+    @property
+    def cell(self) -> int:
+        """Texels per latent cell, along each axis."""
+        return int(2 ** (len(self.widths) - 1))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return asdict(self) | {
-            "classes": list(self.classes), "widths": list(self.widths), "depths": list(self.depths)
-        }  # fmt: skip
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TextureNetConfig:
@@ -88,31 +94,42 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Maps (B, C, H, W) to the mean and log variance of a spatial latent (1/4) and of a style vector."""
+    """Maps (B, C, H, W) to the mean and log variance of a spatial latent and of a style vector.
+
+    It is told which channels are given: absent ones are zero.
+    """
 
     floor: Tensor
 
     def __init__(self, config: TextureNetConfig) -> None:
         super().__init__()
         wide = config.widths[0]
-        self.linear = nn.Conv2d(config.channels, config.latent, CELL, stride=CELL, bias=False)
-        self.stem = nn.Conv2d(config.channels, 24, 4, stride=2)
-        self.wide = nn.Conv2d(24, wide, 4, stride=2)
-        self.block = Block(wide, config.style)
+        self.linear = nn.Conv2d(config.channels, config.latent, config.cell, stride=config.cell, bias=False)
+        widths = [2 * config.channels, *reversed(config.widths[:-1])]
+        self.down = nn.ModuleList(
+            nn.Conv2d(inputs, outputs, 4, stride=2)
+            for inputs, outputs in zip(widths, widths[1:], strict=False)
+        )
+        self.blocks = nn.ModuleList(Block(width, config.style) for width in widths[1:])
         self.spatial = Convolution(wide, 2 * config.latent, gain=0.05)
-        self.style = nn.Linear(wide, 2 * config.style)
+        self.style = nn.Linear(2 * wide, 2 * config.style)
         nn.init.normal_(self.style.weight, std=0.02)
         least = [FINE if channel < LEADING else COARSE for channel in range(config.latent)]
         floor = 2 * torch.tensor(least).log()[None, :, None, None]
         self.register_buffer("floor", floor, persistent=False)  # log variance
 
-    def forward(self, maps: Tensor, kind: Tensor, border: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        pad = (1, 1, 1, 1)
-        h = F.leaky_relu(self.stem(F.pad(maps, pad, mode=border)), 0.2)  # (B, 24, H/2, W/2)
-        h = self.wide(F.pad(h, pad, mode=border))  # (B, 56, H/4, W/4)
-        h = F.leaky_relu(self.block(h, kind, None, border), 0.2)
+    def forward(
+        self, maps: Tensor, given: Tensor, kind: Tensor, border: str
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        maps = maps * given
+        h = torch.cat([maps, given.expand_as(maps)], dim=1)  # (B, 2C, H, W)
+        for down, block in zip(self.down, self.blocks, strict=True):
+            h = F.leaky_relu(down(F.pad(h, (1, 1, 1, 1), mode=border)), 0.2)
+            h = block(h, kind, None, border)
+        h = F.leaky_relu(h, 0.2)  # (B, 96, H/cell, W/cell)
         mean, spread = self.spatial(h, border).chunk(2, dim=1)
-        style_mean, style_spread = self.style(h.mean(dim=(2, 3))).chunk(2, dim=1)
+        pooled = torch.cat([h.mean(dim=(2, 3)), h.square().mean(dim=(2, 3)).add(1e-6).sqrt()], dim=1)
+        style_mean, style_spread = self.style(pooled).chunk(2, dim=1)
         # At least the spread of packed codes (see `texture_codes`), so that the decoder is used to it; the
         # offset starts it there: begun near 1, the latent took minutes to be used.
         spread = self.floor + F.softplus(spread - 4)
@@ -123,32 +140,38 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Spatial latent, style and noise to maps: a linear guess plus what the blocks add to it.
 
-    The blocks upsample by nearest neighbour and convolution, which leaves no checkerboard; what the linear
-    part leaves at the cells' borders, they learn to mend.
+    The blocks upsample by nearest neighbour and convolution, which leaves no checkerboard; the last one sees
+    the linear guess, whose borders of cells it mends.
     """
 
     def __init__(self, config: TextureNetConfig) -> None:
         super().__init__()
-        wide, narrow, thin = config.widths
-        self.linear = Convolution(config.latent, config.channels * CELL**2)
-        self.enter = Convolution(config.latent, wide)
+        widths = config.widths
+        self.cell = config.cell
+        self.linear = Convolution(config.latent, config.channels * config.cell**2)
+        self.enter = Convolution(config.latent, widths[0])
         self.stages = nn.ModuleList(
             nn.ModuleList(Block(width, config.style) for _ in range(depth))
-            for width, depth in zip(config.widths, config.depths, strict=False)
+            for width, depth in zip(widths, config.depths, strict=True)
         )
-        self.up = nn.ModuleList([Convolution(wide, narrow), Convolution(narrow, thin)])
-        self.noise_gain = nn.Parameter(torch.full((1, thin, 1, 1), 0.05))
-        self.leave = Convolution(thin, config.channels, gain=0.1)
+        self.up = nn.ModuleList(
+            Convolution(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False)
+        )
+        self.guess = nn.Conv2d(config.channels, widths[-1], 1)
+        self.leave = Convolution(widths[-1], config.channels, gain=0.1)
 
     def forward(self, latent: Tensor, style: Tensor, noise: Sequence[Tensor], border: str) -> Tensor:
-        h = self.enter(latent, border)  # (B, 56, H/4, W/4)
-        for stage, up, grain in zip(self.stages, self.up, noise, strict=False):
+        guess = F.pixel_shuffle(self.linear(latent, border), self.cell)  # (B, 6, H, W)
+        h = self.enter(latent, border)  # (B, 96, H/cell, W/cell)
+        for index, (stage, grain) in enumerate(zip(self.stages, noise, strict=True)):
+            if index:
+                h = F.interpolate(F.leaky_relu(h, 0.2), scale_factor=2, mode="nearest")
+                h = self.up[index - 1](h, border)
+            if index == len(self.stages) - 1:
+                h = h + self.guess(guess)
             for block in stage:  # type: ignore[attr-defined]
                 h = block(h, style, grain, border)
-            h = up(F.interpolate(F.leaky_relu(h, 0.2), scale_factor=2, mode="nearest"), border)
-        h = F.leaky_relu(h + self.noise_gain * noise[-1], 0.2)  # (B, 12, H, W)
-        guess = F.pixel_shuffle(self.linear(latent, border), CELL)  # (B, 6, H, W)
-        out: Tensor = guess + self.leave(h, border)
+        out: Tensor = guess + self.leave(F.leaky_relu(h, 0.2), border)  # (B, 6, H, W)
         return out
 
 
@@ -158,10 +181,10 @@ class TextureNet(nn.Module):
     Examples
     --------
     >>> net = TextureNet(TextureNetConfig(classes=("rock", "sand")))
-    >>> latent, style = torch.zeros(1, 16, 8, 8), torch.zeros(1, 16)
-    >>> noise = [torch.zeros(1, 1, side, side) for side in (8, 16, 32)]
+    >>> latent, style = torch.zeros(1, 24, 8, 8), torch.zeros(1, 16)
+    >>> noise = [torch.zeros(1, 1, side, side) for side in (8, 16, 32, 64)]
     >>> net.decode(latent, style, torch.tensor([0]), noise).shape
-    torch.Size([1, 6, 32, 32])
+    torch.Size([1, 6, 64, 64])
     """
 
     def __init__(self, config: TextureNetConfig) -> None:
@@ -174,30 +197,32 @@ class TextureNet(nn.Module):
 
     @torch.no_grad()
     def start_from(self, analysis: Tensor, synthesis: Tensor) -> None:
-        """Begin as a linear autoencoder: `analysis` (latent, C, 4, 4), `synthesis` (C·16, latent, 3, 3)."""
+        """Begin as a linear autoencoder: `analysis` (latent, C, cell, cell), `synthesis` (C·cell², latent, 3,
+        3)."""
         self.encoder.linear.weight.copy_(analysis)
         self.decoder.linear.weight.copy_(synthesis)
 
     def encode(
-        self, maps: Tensor, kind: Tensor, border: str = "circular"
+        self, maps: Tensor, kind: Tensor, given: Tensor | None = None, border: str = "circular"
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Mean and log variance of the latent (B, 16, H/4, W/4), then of the style (B, 16)."""
-        if (
-            maps.ndim != 4
-            or maps.shape[1] != self.config.channels
-            or maps.shape[2] % CELL
-            or maps.shape[3] % CELL
-        ):
-            raise ValueError(f"maps must be (B, {self.config.channels}, 4h, 4w), found {tuple(maps.shape)}")
-        out: tuple[Tensor, Tensor, Tensor, Tensor] = self.encoder(maps, self.kind(kind), border)
+        """Mean and log variance of the latent (B, 24, H/cell, W/cell), then of the style (B, 16).
+
+        given : (B, 6, 1, 1), 1 for channels that are known and 0 for others; None: all are.
+        """
+        cell, channels = self.config.cell, self.config.channels
+        if maps.ndim != 4 or maps.shape[1] != channels or maps.shape[2] % cell or maps.shape[3] % cell:
+            raise ValueError(f"maps must be (B, {channels}, {cell}h, {cell}w), found {tuple(maps.shape)}")
+        if given is None:
+            given = maps.new_ones(len(maps), channels, 1, 1)
+        out: tuple[Tensor, Tensor, Tensor, Tensor] = self.encoder(maps, given, self.kind(kind), border)
         return out
 
     def decode(
         self, latent: Tensor, style: Tensor, kind: Tensor, noise: Sequence[Tensor], border: str = "circular"
     ) -> Tensor:
-        """Maps (B, 6, 4h, 4w) from a latent (B, 16, h, w), a style (B, 16), class indices (B,) and noise.
+        """Maps (B, 6, H, W) from a latent (B, 24, h, w), a style (B, 16), class indices (B,) and noise.
 
-        noise : standard normal maps (B, 1, s·h, s·w) for s = 1, 2, 4.
+        noise : standard normal maps (B, 1, s·h, s·w) for s = 1, 2, 4 … cell.
         """
         if latent.ndim != 4 or latent.shape[1] != self.config.latent:
             raise ValueError(f"latent must be (B, {self.config.latent}, h, w), found {tuple(latent.shape)}")
@@ -206,10 +231,10 @@ class TextureNet(nn.Module):
 
 
 class PatchCritic(nn.Module):
-    """Judges patches of about 46 texels of maps and their slopes, given the class (projection, Miyato
-    2018)."""
+    """Judges patches of about 46 texels of maps and their slopes, given the material (projection, Miyato
+    2018): that it looks like this one, not only like any."""
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, materials: int) -> None:
         super().__init__()
         normed = nn.utils.parametrizations.spectral_norm
         self.layers = nn.ModuleList(
@@ -222,24 +247,24 @@ class PatchCritic(nn.Module):
             )
         )
         self.judge = normed(nn.Conv2d(96, 1, 1))
-        self.kind = nn.Embedding(classes, 96)
-        nn.init.normal_(self.kind.weight, std=0.02)
+        self.material = nn.Embedding(materials, 96)
+        nn.init.normal_(self.material.weight, std=0.02)
 
-    def forward(self, maps: Tensor, kind: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, maps: Tensor, material: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Scores (B, h, w), higher is more real, and the features of each layer."""
         features = []
         h = maps
         for layer in self.layers:
             h = F.leaky_relu(layer(h), 0.2)
             features.append(h)
-        score = self.judge(h)[:, 0] + (h * self.kind(kind)[:, :, None, None]).mean(dim=1)
+        score = self.judge(h)[:, 0] + (h * self.material(material)[:, :, None, None]).mean(dim=1)
         return score, features
 
 
 class BankedTextureNet(nn.Module):
     """The net with the quantised latents of the materials it may sample around; what the weight file holds.
 
-    Buffers: `codes` (N, 10, h, w) uint8 and `scales` (N, 16), see `worldgen.models.texture_codes`; `styles`
+    Buffers: `codes` (N, 14, h, w) uint8 and `scales` (N, 24), see `worldgen.models.texture_codes`; `styles`
     (N, 16); `statistics` (N, 9).
     """
 

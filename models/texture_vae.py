@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from worldgen.models.texture_net import BankedTextureNet
 
 SHIPPED = WEIGHTS / "texture_vae.safetensors"
-CELL = 4  # texels per latent cell
+PATCH = 88.0  # texels, radius of the patches that a new arrangement is made of
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ class TextureVAE:
 
     model: BankedTextureNet
     exemplars: tuple[Exemplar, ...]
+
+    @property
+    def cell(self) -> int:
+        """Texels per latent cell: sides of maps are multiples of it."""
+        return self.model.net.config.cell
 
     def classes(self) -> list[str]:
         """Classes that can be sampled, sorted."""
@@ -169,7 +174,7 @@ def sample_texture(
     ----------
     class_name : one of `classes()`.
     seed : any int ≥ 0; decides exemplar, arrangement, colour and noise.
-    size : texels per side, a multiple of 4, at least 128; a larger one shows more ground, not more detail.
+    size : texels per side, a multiple of 8 (`TextureVAE.cell`), at least 128; a larger one shows more ground, not more detail.
     exemplar : vary this material of the class instead of one that the seed picks.
 
     Raises
@@ -185,8 +190,8 @@ def sample_texture(
     net = load_texture_vae() if net is None else net
     if class_name not in net.classes():
         raise InputError(f"no material class '{class_name}'; {nearest(class_name, net.classes())}")
-    if size % CELL or size < 128:
-        raise InputError(f"size must be a multiple of {CELL} and at least 128, found {size}")
+    if size % net.cell or size < 128:
+        raise InputError(f"size must be a multiple of {net.cell} and at least 128, found {size}")
     rng = np.random.default_rng([int(seed), *class_name.encode()])
     members = [i for i, entry in enumerate(net.exemplars) if class_name in entry.classes]
     index = members[int(rng.integers(len(members)))]
@@ -199,7 +204,7 @@ def sample_texture(
     source = unpack(model.codes[index].numpy(), model.scales[index].numpy())
     # How much each channel shows in the maps: what a misfit of it costs.
     weight = model.net.decoder.linear.weight[:, :, 1, 1].norm(dim=0).numpy()[:, None, None]
-    latent = resynthesise(source * weight, size // CELL, rng) / weight
+    latent = resynthesise(source * weight, size // net.cell, rng, radius=PATCH / net.cell) / weight
     statistics = _vary_statistics(model.statistics.numpy(), index, members, rng)
     maps = _decode(net, latent, model.styles[index].numpy(), net.exemplars[index].kind, rng)
     for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
@@ -220,13 +225,13 @@ def _vary_statistics(bank: Array, index: int, members: list[int], rng: np.random
 
 
 def _decode(net: TextureVAE, latent: Array, style: Array, kind: str, rng: np.random.Generator) -> Array:
-    """Normalised channels (6, H, W) from a latent (16, h, w); noise is drawn from `rng`."""
+    """Normalised channels (6, H, W) from a latent (24, h, w); noise is drawn from `rng`."""
     import torch
 
     rows, columns = latent.shape[1:]
     noise = [
         torch.from_numpy(rng.standard_normal((1, 1, rows * s, columns * s), dtype=np.float32))
-        for s in (1, 2, 4)
+        for s in (2**stage for stage in range(len(net.model.net.config.widths)))
     ]
     index = net.model.net.config.classes.index(kind)
     with _one_thread(), torch.inference_mode():
@@ -250,7 +255,7 @@ def reconstruct(maps: TextureMaps, kind: str, *, seed: int = 0, net: TextureVAE 
 
     Parameters
     ----------
-    maps : sides must be multiples of 4, and the material should tile.
+    maps : sides must be multiples of 8, and the material should tile.
     kind : a class of the net's embedding, the one that it resembles most.
     """
     import torch
@@ -259,8 +264,8 @@ def reconstruct(maps: TextureMaps, kind: str, *, seed: int = 0, net: TextureVAE 
     names = net.model.net.config.classes
     if kind not in names:
         raise InputError(f"the net knows no class '{kind}'; {nearest(kind, names)}")
-    if maps.height.shape[0] % CELL or maps.height.shape[1] % CELL:
-        raise InputError(f"sides must be multiples of {CELL}, found {maps.height.shape}")
+    if maps.height.shape[0] % net.cell or maps.height.shape[1] % net.cell:
+        raise InputError(f"sides must be multiples of {net.cell}, found {maps.height.shape}")
     channels, _, statistics = normalise(
         maps.base_color, maps.height * np.float32(maps.normal_strength), maps.roughness, maps.occlusion
     )

@@ -27,8 +27,8 @@ def small_net() -> TextureNet:
 def test_rolling_latent_and_noise_rolls_the_maps() -> None:
     net = small_net()
     generator = torch.Generator().manual_seed(1)
-    latent, style = torch.randn(1, 16, 16, 16, generator=generator), torch.randn(1, 16, generator=generator)
-    noise = [torch.randn(1, 1, 16 * s, 16 * s, generator=generator) for s in (1, 2, 4)]
+    latent, style = torch.randn(1, 24, 16, 16, generator=generator), torch.randn(1, 16, generator=generator)
+    noise = [torch.randn(1, 1, 16 * s, 16 * s, generator=generator) for s in (1, 2, 4, 8)]
     kind = torch.tensor([1])
     with torch.inference_mode():
         plain = net.decode(latent, style, kind, noise)
@@ -36,9 +36,9 @@ def test_rolling_latent_and_noise_rolls_the_maps() -> None:
             latent.roll((3, 5), (2, 3)),
             style,
             kind,
-            [grain.roll((3 * s, 5 * s), (2, 3)) for grain, s in zip(noise, (1, 2, 4), strict=True)],
+            [grain.roll((3 * s, 5 * s), (2, 3)) for grain, s in zip(noise, (1, 2, 4, 8), strict=True)],
         )
-    torch.testing.assert_close(rolled, plain.roll((12, 20), (2, 3)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(rolled, plain.roll((24, 40), (2, 3)), atol=1e-5, rtol=0)
 
 
 def test_normals_of_a_known_bump() -> None:
@@ -107,7 +107,7 @@ def test_sample_figures_see_a_seam_and_cells() -> None:
     assert plain["wrap_ratio"] == pytest.approx(1, abs=0.2)
     assert plain["cell_ratio"] == pytest.approx(1, abs=0.1)
     assert figures(noise + np.linspace(0, 4, 64, dtype=np.float32)[:, None])["wrap_ratio"] > 3
-    assert figures(np.kron(noise[:16, :16], np.ones((4, 4), np.float32)))["cell_ratio"] > 3
+    assert figures(np.kron(noise[:8, :8], np.ones((8, 8), np.float32)))["cell_ratio"] > 3
 
 
 def test_import_is_light() -> None:
@@ -132,7 +132,7 @@ def test_each_shipped_class_decodes(name: str) -> None:
         assert plane.max() <= 1
         for axis in (0, 1):  # no seam: the wrap is no greater a step than those between other cells
             step = steps(plane, axis)
-            assert step[0] <= 1.3 * step[4::4].max()
+            assert step[0] <= 1.3 * step[8::8].max()
     assert maps.base_color.std(axis=(0, 1)).max() > 0.003
     assert maps.height.std() > 0.02
     assert maps.normal[..., 2].min() > 0
@@ -168,8 +168,8 @@ def test_reconstruction_resembles_its_source() -> None:
 def test_errors() -> None:
     with pytest.raises(InputError, match="did you mean 'gravel'"):
         vae.sample_texture("gravle", seed=0)
-    with pytest.raises(InputError, match="multiple of 4"):
-        vae.sample_texture("rock", seed=0, size=130)
+    with pytest.raises(InputError, match="multiple of 8"):
+        vae.sample_texture("rock", seed=0, size=132)
     with pytest.raises(InputError, match="no exemplar"):
         vae.sample_texture("rock", seed=0, exemplar="nothing")
     with pytest.raises(InputError, match="knows no class"):
