@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from worldgen.models.checkpoint import read_record
+from worldgen.models.markdown import table
 from worldgen.models.run_settings import RunSettings
 from worldgen.models.terrain_data import Tile
 from worldgen.models.terrain_gan import WEIGHT_FILE, load_amplifier
@@ -112,7 +113,7 @@ def card_text(
         f"```\n{command}\n```",
         f"This{f', stopped after {done} steps,' if whole else ''} repeats the run: bit for bit on one "
         "thread of one machine, unless it was resumed with other settings.",
-        _table(("setting", "value"), sorted(training["settings"].items())),
+        table(("setting", "value"), sorted(training["settings"].items())),
         "## How it ended",
         *_curves(config.output.with_suffix(".curves.csv")),
         "## Held-out land",
@@ -137,7 +138,7 @@ def _data(training: dict[str, Any], covered: dict[str, Any]) -> list[str]:
         style = ", ".join(row["styles"])
         rows.append((row["place"], split, row["tiles"], spacing, style, elevation, f"{row['kept']:.0%}"))
     parts = [
-        _table(("place", "for", "tiles", "m per cell", "style", "elevation, m", "crops that teach"), rows)
+        table(("place", "for", "tiles", "m per cell", "style", "elevation, m", "crops that teach"), rows)
     ]
     missing = {"styles": covered["styles_missing"], "metres per cell": covered["octaves_missing"]}
     parts += [f"Not trained on: {name} {', '.join(gaps)}." for name, gaps in missing.items() if gaps]
@@ -169,7 +170,7 @@ def _curves(path: Path) -> list[str]:
     names = [name for name in rows[0] if name not in ("step", "seconds")]
     means = [(name, f"{sum(float(row[name]) for row in rows) / len(rows):.4f}") for name in names]
     first, last = rows[0]["step"], rows[-1]["step"]
-    return [f"Means over rows of `{path.name}`, steps {first} to {last}.", _table(("figure", "mean"), means)]
+    return [f"Means over rows of `{path.name}`, steps {first} to {last}.", table(("figure", "mean"), means)]
 
 
 def _figures(judged: dict[str, Any]) -> list[str]:
@@ -181,9 +182,4 @@ def _figures(judged: dict[str, Any]) -> list[str]:
         f"and refined again, judged on the middle {judged['size']} cells. Distances compare one half of a "
         "tile with the real other half, so real land is the floor. Smooth, fractal and phase are baselines."
     )
-    return [how, _table(("", *(name.replace("_", " ") for name in FIGURES)), rows)]
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    return [how, table(("", *(name.replace("_", " ") for name in FIGURES)), rows)]

@@ -141,7 +141,7 @@ def split_by_place(
             f"places to hold out are not in the data: {sorted(chosen - places)}; there are {sorted(places)}"
         )
     if not chosen:
-        chosen = {place for place in places if _fraction(place) < share}
+        chosen = {place for place in places if name_share(place) < share}
         if chosen == places:
             chosen = set()
     training = [tile for tile in tiles if tile.place not in chosen]
@@ -150,5 +150,6 @@ def split_by_place(
     return training, [tile for tile in tiles if tile.place in chosen]
 
 
-def _fraction(place: str) -> float:
-    return int.from_bytes(hashlib.sha256(place.encode()).digest()[:4], "big") / 2**32
+def name_share(name: str) -> float:
+    """A stable hash of a name between 0 and 1: what is below a share is held out."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32

@@ -14,7 +14,8 @@ A material is one folder of maps with the usual names (``albedo``/``basecolor``/
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -255,7 +256,7 @@ def list_materials(data: Path) -> Iterator[tuple[Path, str, bool]]:
         yield folder, word[:cut].strip("_") or word, True
 
 
-# Held out of training and used for figures only.
+# Held out of training and used for figures only; of folders with none of these, see `held_out_names`.
 HELD_OUT = frozenset(
     {
         "ambientcg_Rock015",
@@ -272,14 +273,36 @@ HELD_OUT = frozenset(
 )
 
 
+def held_out_names(kinds: Mapping[str, str], share: float = 0.1) -> set[str]:
+    """Which materials to hold out, given the class of each: those of HELD_OUT that are there.
+
+    Where there are none of these, a stable hash of the names picks about `share` of them, at least one, but
+    never the last of a class.
+    """
+    from worldgen.models.terrain_folders import name_share  # imports torch
+
+    known = HELD_OUT & kinds.keys()
+    if known:
+        return set(known)
+    left = Counter(kinds.values())
+    chosen: set[str] = set()
+    for name in sorted(kinds, key=name_share):
+        if (name_share(name) < share or not chosen) and left[kinds[name]] > 1:
+            chosen.add(name)
+            left[kinds[name]] -= 1
+    return chosen
+
+
 def load_materials(data: Path, *, leave_out: Iterable[str] = ()) -> tuple[list[Material], list[Material]]:
     """Training and held-out materials of a data folder, without the classes of `leave_out`."""
+    left_out = set(leave_out)
+    listed = [entry for entry in list_materials(data) if entry[1] not in left_out]
+    apart = held_out_names({folder.name: kind for folder, kind, _ in listed})
     training: list[Material] = []
     held_out: list[Material] = []
-    for folder, kind, seamless in list_materials(data):
-        if kind not in set(leave_out):
-            material = read_material(folder, kind=kind, seamless=seamless)
-            (held_out if folder.name in HELD_OUT else training).append(material)
+    for folder, kind, seamless in listed:
+        material = read_material(folder, kind=kind, seamless=seamless)
+        (held_out if folder.name in apart else training).append(material)
     return training, held_out
 
 

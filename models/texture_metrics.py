@@ -1,18 +1,17 @@
-"""Figures of the texture VAE: reconstruction of held-out materials, sharpness, and whether samples wrap."""
+"""How a texture net gives back materials it has not seen: error, structure, spectrum, sharpness."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.models.texture_data import Array, Material, denormalise
+from worldgen.models.texture_data import LUMA, Array, Material, denormalise
+from worldgen.models.texture_tiling import cell_ratio
 
 if TYPE_CHECKING:
     from worldgen.models.texture_net import TextureNet
-    from worldgen.models.texture_vae import TextureMaps
 
 
 def psnr(found: Array, wanted: Array) -> float:
@@ -35,37 +34,55 @@ def high_band_energy(plane: Array) -> float:
     return float(spectrum[np.maximum(fy[:, None], fx[None, :]) > 0.25].sum() / plane.size**2)
 
 
-def steps(plane: Array, axis: int) -> NDArray[np.float64]:
-    """Mean absolute step (n,) to each row (or column) from the one before it; entry 0 is the wrap.
+def multi_scale_similarity(found: Array, wanted: Array, scales: int = 5) -> float:
+    """Multi-scale structural similarity (Wang et al. 2003) of periodic planes (H, W) in 0 to 1; 1 for equal
+    ones.
 
-    plane : (H, W) or (H, W, C).
+    Windows are Gaussians of 1.5 texels that wrap; negative terms count as 0. Each scale is half the one
+    before.
     """
-    step = np.abs(plane - np.roll(plane, 1, axis=axis))
-    others = tuple(i for i in range(plane.ndim) if i != axis)
-    return np.asarray(step.mean(axis=others), np.float64)
+    from scipy.ndimage import gaussian_filter
+
+    def smooth(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(gaussian_filter(plane, 1.5, mode="wrap"))
+
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:scales]
+    x, y = found.astype(np.float64), wanted.astype(np.float64)
+    score = 1.0
+    for scale, weight in enumerate(weights / weights.sum()):
+        mean_x, mean_y = smooth(x), smooth(y)
+        variance = smooth(x * x) - mean_x**2 + smooth(y * y) - mean_y**2
+        covariance = smooth(x * y) - mean_x * mean_y
+        term = (2 * covariance + 0.03**2) / (variance + 0.03**2)
+        if scale == len(weights) - 1:
+            term = term * (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
+        score *= max(float(term.mean()), 0.0) ** float(weight)
+        rows, columns = x.shape
+        x, y = (p.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3)) for p in (x, y))
+    return score
 
 
-def wrap_ratio(plane: Array, cell: int = 8) -> float:
-    """Mean step across the wrap over that at the other borders of latent cells, the worse of both axes."""
-    found = [steps(plane, axis) for axis in (0, 1)]
-    return float(max(step[0] / max(step[cell::cell].mean(), 1e-9) for step in found))
-
-
-def cell_ratio(plane: Array, cell: int = 8) -> float:
-    """Mean step at the borders of latent cells over the mean step inside them: 1 where no cells show."""
-    ratios = []
-    for axis in (0, 1):
-        step = steps(plane, axis)
-        at_border = np.arange(len(step)) % cell == 0
-        ratios.append(step[at_border].mean() / max(step[~at_border].mean(), 1e-9))
-    return float(max(ratios))
+def spectrum_distance(found: Array, wanted: Array) -> float:
+    """Root mean square difference of the spectra of periodic planes (H, W), dB, over half octaves from 2
+    cycles to Nyquist."""
+    fy, fx = (np.abs(np.fft.fftfreq(n)) * n for n in found.shape)
+    radius = np.hypot(fy[:, None], fx[None, :])
+    edges = 2 ** np.arange(1, np.log2(min(found.shape) / 2) + 0.25, 0.5)
+    ring = np.digitize(radius, edges)
+    levels = []
+    for plane in (found, wanted):
+        power = np.abs(np.fft.fft2(plane - plane.mean())) ** 2 / plane.size**2
+        rings = np.bincount(ring.ravel(), power.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
+        levels.append(10 * np.log10(rings[1 : len(edges)] + 1e-14))
+    return float(np.sqrt(np.mean((levels[0] - levels[1]) ** 2)))
 
 
 def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
     """Reconstruct materials and compare.
 
-    Returns per material, and as ``mean``: PSNR of base color (dB) at full and at 1/4 size, and the high-band
-    energy of luma and of height over the real one's.
+    Returns per material, and as ``mean``: PSNR of base color (dB) at full and at 1/4 size, multi-scale
+    similarity of its luma, distance of the spectra of luma and height (dB), their high-band energy over the
+    real one's, and whether latent cells show.
     """
     import torch
 
@@ -92,7 +109,10 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
             "psnr": psnr(color, wanted),
             "psnr_quarter": psnr(moved[0], moved[1]),
             "luma_high_band": high_band_energy(found[0]) / max(high_band_energy(real[0]), 1e-9),
-            "cell_ratio": cell_ratio(color),
+            "similarity": multi_scale_similarity(color @ LUMA, wanted @ LUMA),
+            "luma_spectrum": spectrum_distance(found[0], real[0]),
+            "height_spectrum": spectrum_distance(found[3], real[3]),
+            "cell_ratio": cell_ratio(color, net.config.cell),
             "height_high_band": high_band_energy(found[3]) / max(high_band_energy(real[3]), 1e-9),
         }
     if not rows:
@@ -100,22 +120,3 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
     mean = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}
     table = {"mean": mean} | rows
     return {name: {key: round(value, 3) for key, value in row.items()} for name, row in table.items()}
-
-
-def measure_samples(samples: Iterable[TextureMaps]) -> dict[str, float]:
-    """Figures of samples, each averaged over samples and the worse of base color and height.
-
-    ``wrap_ratio`` near 1: no seam; single samples scatter by a fifth, since one row is compared with many.
-    ``cell_ratio`` near 1: latent cells don't show. ``slow_share``: share of luma's variance slower than four
-    cycles a tile, which is what a tiled plane repeats visibly.
-    """
-    rows = []
-    for maps in samples:
-        luma = maps.base_color.mean(axis=-1)
-        spectrum = np.abs(np.fft.fft2(luma - luma.mean())) ** 2
-        fy, fx = (np.abs(np.fft.fftfreq(n)) * n for n in luma.shape)
-        slow = spectrum[np.hypot(fy[:, None], fx[None, :]) < 4].sum() / max(spectrum.sum(), 1e-12)
-        both = (maps.base_color, maps.height)
-        rows.append([max(map(wrap_ratio, both)), max(map(cell_ratio, both)), float(slow)])
-    means = np.mean(rows, axis=0) if rows else [float("nan")] * 3
-    return dict(zip(("wrap_ratio", "cell_ratio", "slow_share"), map(float, means), strict=True))

@@ -15,8 +15,8 @@ from worldgen.errors import InputError  # noqa: E402
 from worldgen.models import texture_vae as vae  # noqa: E402
 from worldgen.models.texture_bank import closed_path, fit_costs, resynthesise  # noqa: E402
 from worldgen.models.texture_codes import pack, unpack  # noqa: E402
-from worldgen.models.texture_metrics import measure_samples, steps, wrap_ratio  # noqa: E402
 from worldgen.models.texture_net import TextureNet, TextureNetConfig  # noqa: E402
+from worldgen.models.texture_tiling import measure_samples, steps, wrap_ratio  # noqa: E402
 
 
 def small_net() -> TextureNet:

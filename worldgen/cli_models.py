@@ -232,9 +232,7 @@ def evaluate_terrain(
 
     if mode not in ("generate", "refine"):
         raise ConfigError(f"--mode: found '{mode}'; allowed: generate, refine")
-    for option, path, suffix in (("--output", output, ".json"), ("--sheet", sheet, ".png")):
-        if path is not None and path.suffix != suffix:
-            raise ConfigError(f"{option}: found '{path}'; allowed: a name that ends in {suffix}")
+    _check_names(("--output", output, ".json"), ("--sheet", sheet, ".png"))
     if mode == "refine":
         figures = terrain_refinement.evaluate(
             _folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing, sheet=sheet
@@ -251,11 +249,50 @@ def evaluate_terrain(
             spacing=spacing,
             sheet=sheet,
         )
-    text = json.dumps(figures, indent=2)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text + "\n", encoding="utf-8")
-    typer.echo(text)
+    _print_figures(figures, output)
+
+
+@evaluate.command("texture")
+def evaluate_texture(
+    data: Data,
+    weights: Weights = None,
+    autoencoder: Annotated[
+        Path | None, typer.Option(help="Weight file of a plain autoencoder, as a second baseline.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Samples of each class.")] = 4,
+    size: Annotated[int, typer.Option(help="Texels per side of a sample, a multiple of 256.")] = 512,
+    seed: Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Markdown file to write the figures to, as tables.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="PNG to write: real and made materials on spheres and planes.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Judge the texture net on held-out materials, beside real ones and baselines; prints JSON."""
+    _check_names(("--output", output, ".json"), ("--card", card, ".md"), ("--sheet", sheet, ".png"))
+    from worldgen.models.texture_card import tables_text
+    from worldgen.models.texture_judgement import evaluate
+
+    with progress_bars(quiet) as report:
+        figures = evaluate(
+            _folder(data),
+            weights=weights,
+            autoencoder=autoencoder,
+            count=count,
+            size=size,
+            seed=seed,
+            sheet=sheet,
+            progress=lambda done, total: report("sample", done, total),
+        )
+    if card is not None:
+        card.parent.mkdir(parents=True, exist_ok=True)
+        card.write_text(tables_text(figures), encoding="utf-8")
+    _print_figures(figures, output)
 
 
 @sample.command("terrain")
@@ -294,6 +331,21 @@ def _folder(path: Path) -> Path:
     if not path.is_dir():
         raise ConfigError(f"--data: found '{path}', which is no folder; allowed: a folder of training data")
     return path
+
+
+def _check_names(*options: tuple[str, Path | None, str]) -> None:
+    """Refuse files to write whose names don't end in what they will hold."""
+    for option, path, suffix in options:
+        if path is not None and path.suffix != suffix:
+            raise ConfigError(f"{option}: found '{path}'; allowed: a name that ends in {suffix}")
+
+
+def _print_figures(figures: dict[str, Any], output: Path | None) -> None:
+    text = json.dumps(figures, indent=2)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+    typer.echo(text)
 
 
 def _weight_file(path: Path) -> Path:
