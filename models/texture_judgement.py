@@ -113,7 +113,7 @@ def judge(
         ``with_exemplars``, each a dict of figures for ``floor``, ``samples``, ``noise`` and ``autoencoder``;
         ``overall``: the same two, mean over classes, and ``ratios`` to the floor;
         ``wrap``, ``repetition``, ``memory``: see `texture_tiling` and `texture_memory`;
-        ``seconds``: median time of a sample here;
+        ``seconds``, ``processor_seconds``: median time of a sample here;
         ``goals``: for each the value, the goal and whether it is met.
     """
     classes = {one.kind: _judge_class(one, seed) for one in sets}
@@ -121,11 +121,12 @@ def judge(
     known = [material for material in held_out if material.kind in net.model.net.config.classes]
     samples = [maps for one in sets for maps in one.made["samples"]]
     floor = [maps for one in sets for maps in one.floor.values()]
+    seconds = np.median([pair for one in sets for pair in one.seconds], axis=0)
     report: dict[str, Any] = {
         "reconstruction": {name: measure(one.model.net, known) for name, one in nets.items()},
         "classes": classes,
         "overall": _overall(list(classes.values())),
-        "wrap": wrap_table(samples),
+        "wrap": wrap_table(samples, net.cell),
         "repetition": {"floor": _mean(map(repetition, floor)), "samples": _mean(map(repetition, samples))},
         "memory": memory_table(
             {"samples": samples, "held_out": [maps for one in sets for maps in one.held_out.values()]},
@@ -133,7 +134,8 @@ def judge(
             seed=seed,
         ),
         "size": samples[0].height.shape[0],
-        "seconds": float(np.median([second for one in sets for second in one.seconds])),
+        "seconds": float(seconds[0]),
+        "processor_seconds": float(seconds[1]),
     }
     report["goals"] = goals(report)
     rounded: dict[str, Any] = _rounded(report)
@@ -205,24 +207,30 @@ def _overall(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def goals(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The goals of the model card: for each ``value``, ``goal`` and whether it is ``met``."""
-    held_out, own = (report["overall"][key] for key in ("with_held_out", "with_exemplars"))
+    """The goals of the model card: for each ``value``, ``goal`` and whether it is ``met``.
+
+    Distances are held to their goal in both comparisons: with held-out materials, of which a class often has
+    but one, far from other real ones and little farther from noise, and with the exemplars, the harder one.
+    """
     wrap = max(one["mean"] for one in report["wrap"].values())
     found: dict[str, dict[str, Any]] = {
         "wrap_ratio": {"value": wrap, "goal": "<= 1.05, the worst map", "met": wrap <= 1.05}
     }
     for band in BANDS:
-        value = own["samples"][band]
+        value = report["overall"]["with_exemplars"]["samples"][band]
         found[band] = {"value": value, "goal": "0.85 to 1.15", "met": 0.85 <= value <= 1.15}
-    for name in DISTANCES:
-        ratio = held_out["ratios"]["samples"][name]
-        found[f"{name}_ratio"] = {"value": ratio, "goal": "<= 2 floors", "met": ratio <= 2}
-    for rival in ("noise", "autoencoder"):
-        if rival in held_out["ratios"]:
-            ahead = [n for n in DISTANCES if held_out["samples"][n] < held_out[rival][n]]
-            found[f"ahead_of_{rival}"] = {
-                "value": ahead, "goal": f"all of {', '.join(DISTANCES)}", "met": len(ahead) == len(DISTANCES)
-            }  # fmt: skip
+    for key, overall in report["overall"].items():
+        for name in DISTANCES:
+            ratio = overall["ratios"]["samples"][name]
+            found[f"{name}_{key}"] = {"value": ratio, "goal": "<= 2 floors", "met": ratio <= 2}
+        for rival in ("noise", "autoencoder"):
+            if rival in overall:
+                ahead = [n for n in DISTANCES if overall["samples"][n] < overall[rival][n]]
+                found[f"ahead_of_{rival}_{key}"] = {
+                    "value": ahead,
+                    "goal": f"all of {', '.join(DISTANCES)}",
+                    "met": len(ahead) == len(DISTANCES),
+                }
     decibels = report["reconstruction"]["vae"].get("mean", {}).get("psnr_quarter", float("nan"))
     found["reconstruction"] = {"value": decibels, "goal": ">= 26 dB at 1/4 size", "met": decibels >= 26}
     if report["size"] == 512:

@@ -60,11 +60,13 @@ def wrap_ratios(maps: TextureMaps) -> dict[str, NDArray[np.float64]]:
     return found
 
 
-def wrap_table(samples: Sequence[TextureMaps]) -> dict[str, dict[str, float]]:
-    """Wrap ratios of samples of one size: for each of MAPS ``mean``, ``worst`` and ``chance``.
+def wrap_table(samples: Sequence[TextureMaps], cell: int = 8) -> dict[str, dict[str, float]]:
+    """Wrap ratios of samples of one size: for each of MAPS ``mean``, ``worst``, ``chance`` and ``borders``.
 
     ``worst`` is that sample whose mean over both axes is greatest; ``chance`` is what the worst of as many
     samples is expected to be if the wrap is a line like any other: the mean of it over the inner lines.
+    ``borders`` is the mean at the other borders of latent cells (every `cell` texels): a wrap ratio that is
+    no more than that shows the cells, not a seam.
     """
     ratios = [wrap_ratios(maps) for maps in samples]
     table = {}
@@ -74,6 +76,7 @@ def wrap_table(samples: Sequence[TextureMaps]) -> dict[str, dict[str, float]]:
             "mean": float(lines[:, 0].mean()),
             "worst": float(lines[:, 0].max()),
             "chance": float(lines[:, 1:].max(axis=0).mean()),
+            "borders": float(lines[:, cell::cell].mean()),
         }
     return table
 

@@ -23,6 +23,7 @@ def test_periodic_noise_has_a_wrap_ratio_of_one_and_a_seam_more() -> None:
     assert tuple(table) == tiling.MAPS
     for row in table.values():
         assert row["mean"] == pytest.approx(1, abs=0.02)
+        assert row["borders"] == pytest.approx(1, abs=0.02)
         assert row["worst"] <= row["chance"] + 0.1
     ramp = np.linspace(0, 2, 64, dtype=np.float32)[:, None]
     seamed = [replace(one, height=one.height + ramp) for one in samples]
