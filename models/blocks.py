@@ -71,28 +71,32 @@ def pinned_threads(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
 
 
 def fill_blocks(
-    window: Window, side: int, compute: Callable[[Window], NDArray[np.float32]], pool: ThreadPoolExecutor
+    window: Window,
+    side: int,
+    compute: Callable[[Window], NDArray[np.float32]],
+    pool: ThreadPoolExecutor,
+    channels: tuple[int, ...] = (),
 ) -> NDArray[np.float32]:
     """Fill a window from blocks of ``side`` × ``side`` cells, aligned to multiples of ``side``.
 
     Parameters
     ----------
-    compute : makes one whole block, (side, side).
+    compute : makes one whole block, (*channels, side, side).
     pool : from `pinned_threads`.
 
     Returns
     -------
-    (height, width) float32.
+    (*channels, height, width) float32.
     """
-    filled = np.empty((window.height, window.width), dtype=np.float32)
+    filled = np.empty((*channels, window.height, window.width), dtype=np.float32)
 
     def fill(block: Window) -> None:
         top, left = block.row - window.row, block.column - window.column
         rows = slice(max(top, 0), min(top + side, window.height))
         columns = slice(max(left, 0), min(left + side, window.width))
         whole = compute(block)
-        filled[rows, columns] = whole[
-            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        filled[..., rows, columns] = whole[
+            ..., rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
         ]
 
     blocks = [

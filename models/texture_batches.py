@@ -76,9 +76,7 @@ def graft_mask(side: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(1 / (1 + np.exp(-2 * distance / softness))).float()[None, None]
 
 
-def grafted(
-    latent: Tensor, maps: Tensor, weight: Tensor, mask: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def grafted(latent: Tensor, maps: Tensor, weight: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Graft a patch of every second crop's partner onto it, as sampling does.
 
     Parameters

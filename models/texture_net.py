@@ -45,7 +45,9 @@ class TextureNetConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TextureNetConfig:
@@ -81,7 +83,7 @@ class Block(nn.Module):
         self.film = nn.Linear(style, 2 * width)
         nn.init.normal_(self.film.weight, std=0.02)
         nn.init.zeros_(self.film.bias)
-        self.noise_gain = nn.Parameter(torch.full((1, width, 1, 1), 0.05))
+        self.noise_gain = nn.Parameter(torch.full((1, width, 1, 1), 0.1))
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None, border: str) -> Tensor:
         h = self.first(F.leaky_relu(x, 0.2), border)  # (B, C, H, W)
@@ -158,21 +160,46 @@ class Decoder(nn.Module):
             Convolution(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False)
         )
         self.guess = nn.Conv2d(config.channels, widths[-1], 1)
-        self.leave = Convolution(widths[-1], config.channels, gain=0.1)
+        self.leave = Convolution(widths[-1], config.channels, gain=0.2)
 
-    def forward(self, latent: Tensor, style: Tensor, noise: Sequence[Tensor], border: str) -> Tensor:
+    def context(self) -> list[int]:
+        """Cells (then finer cells, then texels) around a window that each resolution needs, coarsest first."""
+        needed = [0]
+        for index in reversed(range(len(self.stages))):
+            texels = 1 if index == len(self.stages) - 1 else 0  # the last convolution
+            around = needed[0] + texels + 2 * len(self.stages[index])  # type: ignore[arg-type]
+            if index:
+                needed = [-(-(around + 1) // 2), around, *needed[1:]]  # `up` sees one more, of twice the size
+            else:
+                needed = [max(around, 1) + 1, *needed[1:]]
+        return needed
+
+    def forward(
+        self, latent: Tensor, style: Tensor, noise: Sequence[Tensor], border: str, trim: bool = False
+    ) -> Tensor:
+        """With `trim`, latent and noise have `context` around what is wanted, which is taken off on the way."""
+        context = self.context()
         guess = F.pixel_shuffle(self.linear(latent, border), self.cell)  # (B, 6, H, W)
         h = self.enter(latent, border)  # (B, 96, H/cell, W/cell)
+        last = len(self.stages) - 1
         for index, (stage, grain) in enumerate(zip(self.stages, noise, strict=True)):
             if index:
                 h = F.interpolate(F.leaky_relu(h, 0.2), scale_factor=2, mode="nearest")
                 h = self.up[index - 1](h, border)
-            if index == len(self.stages) - 1:
+                h = _trimmed(h, grain.shape[-1]) if trim else h
+            if index == last:
+                guess = _trimmed(guess, grain.shape[-1]) if trim else guess
                 h = h + self.guess(guess)
             for block in stage:  # type: ignore[attr-defined]
                 h = block(h, style, grain, border)
         out: Tensor = guess + self.leave(F.leaky_relu(h, 0.2), border)  # (B, 6, H, W)
-        return out
+        return _trimmed(out, out.shape[-1] - 2 * context[last]) if trim else out
+
+
+def _trimmed(x: Tensor, side: int) -> Tensor:
+    """The middle `side` × `side` of (B, C, H, H)."""
+    cut = (x.shape[-1] - side) // 2
+    return x[..., cut : cut + side, cut : cut + side]
 
 
 class TextureNet(nn.Module):
@@ -218,15 +245,23 @@ class TextureNet(nn.Module):
         return out
 
     def decode(
-        self, latent: Tensor, style: Tensor, kind: Tensor, noise: Sequence[Tensor], border: str = "circular"
+        self,
+        latent: Tensor,
+        style: Tensor,
+        kind: Tensor,
+        noise: Sequence[Tensor],
+        border: str = "circular",
+        trim: bool = False,
     ) -> Tensor:
         """Maps (B, 6, H, W) from a latent (B, 24, h, w), a style (B, 16), class indices (B,) and noise.
 
         noise : standard normal maps (B, 1, s·h, s·w) for s = 1, 2, 4 … cell.
+        trim : the latent has `Decoder.context()[0]` cells more at each side than are wanted, each noise map
+            as many of its own texels as `context` says, and square ones only.
         """
         if latent.ndim != 4 or latent.shape[1] != self.config.latent:
             raise ValueError(f"latent must be (B, {self.config.latent}, h, w), found {tuple(latent.shape)}")
-        out: Tensor = self.decoder(latent, style + self.kind(kind), noise, border)
+        out: Tensor = self.decoder(latent, style + self.kind(kind), noise, border, trim)
         return out
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -40,7 +40,8 @@ class TextureTrainConfig:
     crops of the same material are drawn together. The first part of a run is carried by texels; from
     `statistics_from` to `critic_from` (shares of the run) their weight falls to `texels_kept` and statistics
     of detail take over, then the critic joins, whose gradient on the maps is up to `critic_share` of the
-    others'. `cell` is the texels per latent cell, 4, 8 or 16, and `latent` its channels.
+    others'. `cell` is the texels per latent cell, 4, 8 or 16, and `latent` its channels. The objective
+    ``autoencoder`` is the plain baseline: texels alone, no noise on the latent, no critic.
     """
 
     data: Path
@@ -51,6 +52,7 @@ class TextureTrainConfig:
     minutes: float | None = None
     pairs: int = 6
     crop: int = 96
+    objective: Literal["vae", "autoencoder"] = "vae"
     cell: int = 8
     latent: int = 24
     learning_rate: float = 1e-3
@@ -68,6 +70,8 @@ class TextureTrainConfig:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
             raise ConfigError("give either steps or minutes for a training run")
+        if self.objective not in ("vae", "autoencoder"):
+            raise ConfigError(f"objective must be vae or autoencoder, found '{self.objective}'")
         if self.cell not in CELLS:
             raise ConfigError(f"cell must be one of {CELLS}, found {self.cell}")
         if self.crop % 16 or self.crop < 64:
@@ -87,7 +91,9 @@ class Trainer:
         self.kinds = [self.classes.index(material.kind) for material in materials]
         levels = CELLS.index(config.cell) + 3  # resolutions of the decoder
         self.net = TextureNet(
-            TextureNetConfig(self.classes, latent=config.latent, widths=WIDTHS[-levels:], depths=DEPTHS[-levels:])
+            TextureNetConfig(
+                self.classes, latent=config.latent, widths=WIDTHS[-levels:], depths=DEPTHS[-levels:]
+            )
         )
         filters = linear_code(materials, self.net.config.latent, self.net.config.cell)
         self.net.start_from(*(torch.from_numpy(part) for part in filters))
@@ -116,7 +122,7 @@ class Trainer:
         )
         kind = torch.tensor(self.kinds)[material]
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        warm = min(1.0, (self.step + 1) / 200)
+        warm = min(1.0, (self.step + 1) / 50)
         rate = config.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -125,10 +131,11 @@ class Trainer:
             mean, spread, style_mean, style_spread = (
                 x.float() for x in self.net.encode(maps, kind, given, "reflect")
             )
-            latent = mean + torch.exp(0.5 * spread) * torch.randn(mean.shape, generator=generator)
-            style = style_mean + torch.exp(0.5 * style_spread) * torch.randn(
-                style_mean.shape, generator=generator
-            )
+            latent, style = mean, style_mean
+            if config.objective == "vae":
+                latent = mean + torch.exp(0.5 * spread) * torch.randn(mean.shape, generator=generator)
+                random = torch.randn(style_mean.shape, generator=generator)
+                style = style_mean + torch.exp(0.5 * style_spread) * random
             mask = graft_mask(latent.shape[-1], np.random.default_rng([config.seed, self.step, 1]))
             weight = present.expand_as(maps)
             latent, wanted, weight = grafted(latent, maps, weight, mask)
@@ -145,10 +152,36 @@ class Trainer:
             "kl": losses.divergence(mean, spread, config.free_nats) / (CHANNELS * self.net.config.cell**2),
             "style_kl": losses.divergence(style_mean, style_spread, 0.1) / 1000,
         }
+        shown = torch.stack([terms[name] * value for name, value in self._weights(done).items()]).sum()
+        hidden = config.kl_weight * terms["kl"] + terms["style_kl"]
+        if config.objective == "autoencoder":
+            hidden = 0 * hidden
+        self.optimiser.zero_grad(set_to_none=True)
+        gradient = torch.autograd.grad(shown, found, retain_graph=True)[0]
+        if done >= config.critic_from and config.objective == "vae":
+            ramp = min(1.0, (done - config.critic_from) / 0.1)
+            extra, critic_terms = self._critic_terms(maps, found, present, material)
+            push = torch.autograd.grad(extra, found)[0]
+            # In units of the others' gradient: with a fixed weight the critic was drowned, the detail weak.
+            scale = config.critic_share * ramp * gradient.norm() / push.norm().clamp_min(1e-9)
+            gradient = gradient + scale * push
+            terms |= critic_terms
+        torch.autograd.backward([found, hidden], [gradient, torch.ones(())])
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self._average(min(0.998, (1 + self.step) / (10 + self.step)))
+        self.step += 1
+        return {"rate": float(rate)} | {name: float(term.detach()) for name, term in terms.items()}
+
+    def _weights(self, done: float) -> dict[str, float]:
+        """Weights of the loss's terms on the maps: from texels early in a run to statistics of detail."""
+        config = self.config
+        if config.objective == "autoencoder":
+            return {"l1": 1.0, "pyramid": 0.5, "slope": 0.4}
         part = (done - config.statistics_from) / max(config.critic_from - config.statistics_from, 1e-9)
         late = min(1.0, max(0.0, part))
         texels = 1 - (1 - config.texels_kept) * late
-        weights = {
+        return {
             "l1": texels,
             "pyramid": 0.5,
             "slope": 0.4 * texels,
@@ -156,23 +189,6 @@ class Trainer:
             "energy": 0.02 + 0.08 * late,
             "wasserstein": 0.05 + 0.25 * late,
         }
-        shown = torch.stack([terms[name] * value for name, value in weights.items()]).sum()
-        hidden = config.kl_weight * terms["kl"] + terms["style_kl"]
-        self.optimiser.zero_grad(set_to_none=True)
-        gradient = torch.autograd.grad(shown, found, retain_graph=True)[0]
-        if done >= config.critic_from:
-            ramp = min(1.0, (done - config.critic_from) / 0.1)
-            extra, critic_terms = self._critic_terms(maps, found, present, material)
-            push = torch.autograd.grad(extra, found)[0]
-            # The critic's gradient in units of the others': a fixed weight was drowned early, too loud late.
-            gradient = gradient + config.critic_share * ramp * gradient.norm() / push.norm().clamp_min(1e-9) * push
-            terms |= critic_terms
-        torch.autograd.backward([found, hidden], [gradient, torch.ones(())])
-        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
-        self._average(0.995 if self.step < 3000 else 0.998)
-        self.step += 1
-        return {"rate": float(rate)} | {name: float(term.detach()) for name, term in terms.items()}
 
     def _shown(self, count: int, generator: torch.Generator) -> Tensor:
         """(B, 6, 1, 1): which channels the encoder is given.
@@ -183,7 +199,9 @@ class Trainer:
         dice = torch.rand(count, CHANNELS, 1, 1, generator=generator)
         shown = (dice > 0.2).float()
         shown[:, :HEIGHT] = 1
-        photograph = (torch.rand(count // 2, 1, 1, 1, generator=generator) < 1 / 6).repeat_interleave(2, dim=0)
+        photograph = (torch.rand(count // 2, 1, 1, 1, generator=generator) < 1 / 6).repeat_interleave(
+            2, dim=0
+        )
         shown[:, HEIGHT:] *= 1 - photograph.float()
         shown[:, HEIGHT : HEIGHT + 1] = 1 - photograph.float()
         return shown

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from worldgen.errors import ConfigError, InputError  # noqa: E402
 from worldgen.models import texture_losses as losses  # noqa: E402
-from worldgen.models.texture_batches import draw_batch, graft_mask  # noqa: E402
+from worldgen.models.texture_batches import draw_batch, graft_mask, grafted  # noqa: E402
 from worldgen.models.texture_data import Material  # noqa: E402
 from worldgen.models.texture_train import TextureTrainConfig, Trainer  # noqa: E402
 
@@ -55,14 +55,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 
 def test_a_few_steps_lower_the_loss(tmp_path: Path) -> None:
     trainer = Trainer(replace(config(tmp_path, steps=60), critic_from=1.0), [material("rock", 0)])
-    seen = [trainer.train_step()["loss"] for _ in range(60)]
+    seen = [trainer.train_step()["energy"] for _ in range(60)]
     assert np.mean(seen[-10:]) < np.mean(seen[:10])
 
 
 def test_batches_come_in_pairs_of_one_material_and_repeat() -> None:
-    maps, present, kinds = draw_batch(MATERIALS, [0, 0, 1], seed=0, step=5, pairs=4, crop=64)
+    maps, present, drawn = draw_batch(MATERIALS, [0, 0, 1], seed=0, step=5, pairs=4, crop=64)
     assert maps.shape == (8, 6, 64, 64)
-    assert torch.equal(kinds[::2], kinds[1::2])
+    assert torch.equal(drawn[::2], drawn[1::2])
+    assert set(drawn.tolist()) <= {0, 1, 2}
     assert torch.equal(present[::2], present[1::2])
     again, _, _ = draw_batch(MATERIALS, [0, 0, 1], seed=0, step=5, pairs=4, crop=64)
     assert torch.equal(maps, again)
@@ -80,21 +81,56 @@ def test_a_finished_run_writes_weights_that_load(tmp_path: Path, monkeypatch: py
     assert record["steps_done"] == 2
     assert set(record["figures"]) == {"mean", "rock_4"}
     net = load_texture_vae(tmp_path / "out.safetensors")
-    assert net.classes() == ["rock"]  # the sand doesn't wrap, so it can't be sampled
+    assert net.classes() == ["rock", "sand"]  # the sand doesn't wrap: its samples are made to
     maps = sample_texture("rock", seed=1, size=128, net=net)
     assert maps.base_color.shape == (128, 128, 3)
 
 
 def test_losses_of_equal_maps_are_zero_and_absent_maps_do_not_count() -> None:
-    maps = torch.randn(2, 6, 32, 32, generator=torch.Generator().manual_seed(0))
-    present = torch.ones(2, 6, 1, 1)
-    for loss in (losses.masked_l1, losses.pyramid_loss, losses.detail_loss):
-        assert float(loss(maps, maps, present)) == 0
-    assert float(losses.slope_loss(maps, maps)) == 0
+    maps = torch.randn(2, 6, 64, 64, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones(2, 6, 64, 64)
+    for loss in (losses.weighted_l1, losses.pyramid_loss, losses.slope_loss):
+        assert float(loss(maps, maps, weight)) == 0
+    assert [float(part) for part in losses.detail_loss(maps, maps, weight)] == [0, 0]
     other = maps.clone()
-    other[:, 5] += 1
-    present[:, 5] = 0
-    assert float(losses.masked_l1(other, maps, present)) == 0
+    other[:, 5] += torch.randn(64, 64, generator=torch.Generator().manual_seed(1))
+    weight[:, 5] = 0
+    assert float(losses.weighted_l1(other, maps, weight)) == 0
+    assert [float(part) for part in losses.detail_loss(other, maps, weight)] == [0, 0]
+    assert float(losses.detail_loss(other, maps, torch.ones_like(weight))[1]) > 0
+
+
+def test_fine_features_are_compared_wherever_they_are() -> None:
+    def distance(found: torch.Tensor) -> float:
+        generator = torch.Generator().manual_seed(2)
+        return float(losses.sliced_wasserstein(found, maps, torch.ones(1, 6, 1, 1), generator))
+
+    maps = torch.randn(1, 6, 96, 96, generator=torch.Generator().manual_seed(0))
+    assert distance(maps) == 0
+    assert distance(maps.flip(3)) < 0.1 < distance(maps * 0.5)
+
+
+def test_grafts_know_whose_texels_they_show() -> None:
+    maps = torch.stack([torch.zeros(6, 64, 64), torch.ones(6, 64, 64)])
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    latent, wanted, weight = grafted(maps[:, :, ::8, ::8], maps, torch.ones_like(maps), mask)
+    assert torch.equal(
+        wanted[0], (1 - mask.repeat_interleave(8, 2).repeat_interleave(8, 3))[0].expand(6, 64, 64)
+    )
+    assert torch.equal(latent[0, :, :, :4], torch.zeros(6, 8, 4))
+    assert weight[0].min() == 1  # a hard seam leaves nothing in doubt
+    soft = torch.linspace(1, 0, 8).expand(1, 1, 8, 8)
+    _, _, weight = grafted(maps[:, :, ::8, ::8], maps, torch.ones_like(maps), soft)
+    assert weight[0].max() == 0
+    assert weight[1].min() == 1
+
+
+def test_the_plain_autoencoder_has_no_critic(tmp_path: Path) -> None:
+    trainer = Trainer(replace(config(tmp_path), objective="autoencoder", critic_from=0.0), MATERIALS)
+    before = trainer.critic.judge.weight.clone()
+    assert "critic" not in trainer.train_step()
+    assert torch.equal(trainer.critic.judge.weight, before)
 
 
 def test_divergence_of_a_unit_normal_is_only_the_free_nats() -> None:
@@ -112,6 +148,8 @@ def test_graft_masks_have_both_sides() -> None:
 def test_errors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="either steps or minutes"):
         TextureTrainConfig(tmp_path, tmp_path / "x.safetensors")
+    with pytest.raises(ConfigError, match="cell must be one of"):
+        TextureTrainConfig(tmp_path, tmp_path / "x.safetensors", steps=1, cell=5)
     with pytest.raises(ConfigError, match="crop"):
         TextureTrainConfig(tmp_path, tmp_path / "x.safetensors", steps=1, crop=30)
     with pytest.raises(InputError, match="no material"):

@@ -1,0 +1,94 @@
+"""Decode latents to maps block by block: one fixed shape, so that a window of any size has the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.models.blocks import Window, fill_blocks, pinned_threads
+from worldgen.models.layers import hashed_noise
+
+if TYPE_CHECKING:
+    from worldgen.models.texture_net import TextureNet
+
+Array = NDArray[np.float32]
+
+BLOCK = (
+    32  # latent cells along a block's side: with 64, two cores have too few blocks to share a tile of 512²
+)
+LEVEL = 100  # of the hashed noise of the coarsest resolution; finer ones follow
+
+
+def decode(
+    net: TextureNet,
+    window: Window,
+    latent: Callable[[Window], Array],
+    style: Array,
+    kind: int,
+    seed: int,
+    *,
+    period: tuple[int, int] | None = None,
+    threads: int | None = None,
+) -> Array:
+    """Decode a window of an endless or periodic latent.
+
+    Parameters
+    ----------
+    window : texels, any integers.
+    latent : gives (C, h, w) of a window of latent cells.
+    style : (S,).  kind : index of the class.
+    seed : decides the noise.
+    period : cells (rows, columns) after which latent and noise repeat; None: never.
+    threads : workers, one thread of torch each; None: one a core. The result does not depend on it.
+
+    Returns
+    -------
+    maps : (6, H, W) normalised channels.
+    """
+    import torch
+
+    context = net.decoder.context()
+    channels, cell = net.config.channels, net.config.cell
+    styles, kinds = torch.from_numpy(style)[None], torch.tensor([kind])
+
+    def compute(block: Window) -> Array:
+        cells = Window(block.row // cell, block.column // cell, BLOCK, BLOCK)
+        noise = [
+            torch.from_numpy(_noise(seed, stage, cells, around, period)[None])
+            for stage, around in enumerate(context)
+        ]
+        near = torch.from_numpy(np.ascontiguousarray(latent(cells.framed(context[0]))))[None]
+        near = near.contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            maps: Array = net.decode(near, styles, kinds, noise, trim=True)[0].numpy()
+        return maps
+
+    with pinned_threads(threads) as pool:
+        return fill_blocks(window, BLOCK * cell, compute, pool, (channels,))
+
+
+def _noise(seed: int, stage: int, cells: Window, around: int, period: tuple[int, int] | None) -> Array:
+    """Noise (1, H, W) of one resolution for a block and so many of its texels around it."""
+    step = 2**stage
+    row, column = cells.row * step - around, cells.column * step - around
+    height, width = cells.height * step + 2 * around, cells.width * step + 2 * around
+    if period is None:
+        return hashed_noise(seed, LEVEL + stage, 1, row, column, height, width)
+    rows, columns = period[0] * step, period[1] * step
+    whole = hashed_noise(seed, LEVEL + stage, 1, 0, 0, rows, columns)
+    picked = np.ix_(np.arange(row, row + height) % rows, np.arange(column, column + width) % columns)
+    return whole[:, picked[0], picked[1]]
+
+
+def periodic(latent: Array) -> Callable[[Window], Array]:
+    """Windows of a latent (C, h, w) that repeats."""
+
+    def cut(window: Window) -> Array:
+        rows = np.arange(window.row, window.row + window.height) % latent.shape[1]
+        columns = np.arange(window.column, window.column + window.width) % latent.shape[2]
+        return latent[:, rows[:, None], columns[None, :]]
+
+    return cut
