@@ -1,0 +1,88 @@
+"""From a latent to maps: arrange it anew, decode it on one thread, give it units and colours.
+
+Torch is imported when something is decoded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from worldgen.models.texture_bank import resynthesise
+from worldgen.models.texture_data import Array, damp_slow, denormalise
+from worldgen.models.texture_maps import TextureMaps, texture_maps
+
+if TYPE_CHECKING:
+    from worldgen.models.texture_vae import TextureVAE
+
+PATCH = 88.0  # texels, radius of the patches that a new arrangement is made of
+
+_pin_lock = threading.Lock()
+_pinned: list[int] = []  # the caller's thread count, once per running decode
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread, so that sums have one order; several Python threads may be inside."""
+    import torch
+
+    with _pin_lock:
+        _pinned.append(_pinned[0] if _pinned else torch.get_num_threads())
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _pin_lock:
+            torch.set_num_threads(_pinned.pop())
+
+
+def arrange(net: TextureVAE, latent: Array, size: int, rng: np.random.Generator) -> Array:
+    """A new periodic arrangement (C, size/cell, size/cell) of a latent (C, h, w)."""
+    # How much each channel shows in the maps: what a misfit of it costs.
+    weight = net.model.net.decoder.linear.weight[:, :, 1, 1].norm(dim=0).numpy()[:, None, None]
+    arranged = resynthesise(latent * weight, size // net.cell, rng, radius=PATCH / net.cell) / weight
+    return np.asarray(arranged, np.float32)
+
+
+def vary_statistics(bank: Array, index: int, members: list[int], rng: np.random.Generator) -> Array:
+    """Move an exemplar's colour and contrast part of the way to another member's, and jitter brightness."""
+    own: Array = bank[index].copy()
+    other: Array = bank[members[int(rng.integers(len(members)))]]
+    share = rng.uniform(0, 0.35)
+    own[:3] = (1 - share) * own[:3] + share * other[:3]
+    own[:3] *= np.exp(rng.normal(0, 0.03)) * np.exp(rng.normal(0, 0.012, size=3))
+    own[3] *= np.exp(rng.normal(0, 0.05))
+    own[5] = (1 - share) * own[5] + share * other[5]
+    return own
+
+
+def draw(
+    net: TextureVAE, latent: Array, style: Array, kind: str, statistics: Array, rng: np.random.Generator
+) -> TextureMaps:
+    """Maps of an arranged latent (C, h, w), a style (16,) and statistics (9,); noise is drawn from `rng`."""
+    maps = decode(net, latent, style, kind, rng)
+    for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
+        maps[channel] = damp_slow(maps[channel], cycles=4, keep=0.5)
+    return texture_maps(*denormalise(maps, statistics))
+
+
+def decode(net: TextureVAE, latent: Array, style: Array, kind: str, rng: np.random.Generator) -> Array:
+    """Normalised channels (6, H, W) from a latent (C, h, w); noise is drawn from `rng`."""
+    import torch
+
+    rows, columns = latent.shape[1:]
+    noise = [
+        torch.from_numpy(rng.standard_normal((1, 1, rows * s, columns * s), dtype=np.float32))
+        for s in (2**stage for stage in range(len(net.model.net.config.widths)))
+    ]
+    index = net.model.net.config.classes.index(kind)
+    with one_thread(), torch.inference_mode():
+        maps = net.model.net.decode(
+            torch.from_numpy(latent)[None], torch.from_numpy(style)[None], torch.tensor([index]), noise
+        )
+    out: Array = maps[0].numpy().copy()
+    return out
