@@ -34,7 +34,9 @@ class TextureControls:
     roughness : new mean, 0 to 1; its variation stays.
     wetness : 0 (dry) to 1: darker, more saturated, smoother; from 0.35 on, puddles in the hollows.
     moss, snow : share of the ground that they cover, 0 to 1; taken from the classes of these names.
-    stone_size : size of all features, 0.5 to 2 times.
+    stone_size : size of all features, 0.5 to 2 times. Smaller ones are as sharp, larger ones softer: a
+        smaller tile is drawn and enlarged. (A latent enlarged before decoding repeats its cells' detail as a
+        lattice; a second pass through the net adds specks.)
     contrast : of base color, 0 (flat) to 3 times.
 
     Raises

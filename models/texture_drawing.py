@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from worldgen.models.blocks import Window
 from worldgen.models.texture_bank import resynthesise
 from worldgen.models.texture_data import Array, damp_slow, denormalise
+from worldgen.models.texture_decode import decode as blocks
+from worldgen.models.texture_decode import periodic
 from worldgen.models.texture_maps import TextureMaps, texture_maps
 
 if TYPE_CHECKING:
-    from worldgen.models.texture_vae import TextureVAE
+    from worldgen.models.texture_net import BankedTextureNet
 
 PATCH = 88.0  # texels, radius of the patches that a new arrangement is made of
+GREATEST_GAIN = 3.0  # of guessed channels
 
 _pin_lock = threading.Lock()
 _pinned: list[int] = []  # the caller's thread count, once per running decode
@@ -40,11 +44,12 @@ def one_thread() -> Iterator[None]:
             torch.set_num_threads(_pinned.pop())
 
 
-def arrange(net: TextureVAE, latent: Array, size: int, rng: np.random.Generator) -> Array:
+def arrange(model: BankedTextureNet, latent: Array, size: int, rng: np.random.Generator) -> Array:
     """A new periodic arrangement (C, size/cell, size/cell) of a latent (C, h, w)."""
+    cell = model.net.config.cell
     # How much each channel shows in the maps: what a misfit of it costs.
-    weight = net.model.net.decoder.linear.weight[:, :, 1, 1].norm(dim=0).numpy()[:, None, None]
-    arranged = resynthesise(latent * weight, size // net.cell, rng, radius=PATCH / net.cell) / weight
+    weight = model.net.decoder.linear.weight[:, :, 1, 1].norm(dim=0).numpy()[:, None, None]
+    arranged = resynthesise(latent * weight, size // cell, rng, radius=PATCH / cell) / weight
     return np.asarray(arranged, np.float32)
 
 
@@ -61,28 +66,35 @@ def vary_statistics(bank: Array, index: int, members: list[int], rng: np.random.
 
 
 def draw(
-    net: TextureVAE, latent: Array, style: Array, kind: str, statistics: Array, rng: np.random.Generator
+    model: BankedTextureNet,
+    latent: Array,
+    style: Array,
+    kind: str,
+    statistics: Array,
+    rng: np.random.Generator,
+    *,
+    guessed: tuple[int, ...] = (),
 ) -> TextureMaps:
-    """Maps of an arranged latent (C, h, w), a style (16,) and statistics (9,); noise is drawn from `rng`."""
-    maps = decode(net, latent, style, kind, rng)
+    """Maps of an arranged latent (C, h, w), a style (16,) and statistics (9,); noise is drawn from `rng`.
+
+    guessed : channels that the encoder was not given. A guess is shrunk towards the mean, so their spread is
+        brought to that of `statistics`.
+    """
+    maps = decode(model, latent, style, kind, rng)
     for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
         maps[channel] = damp_slow(maps[channel], cycles=4, keep=0.5)
+    for channel in guessed:
+        maps[channel] *= np.float32(min(1 / max(float(maps[channel].std()), 1e-6), GREATEST_GAIN))
     return texture_maps(*denormalise(maps, statistics))
 
 
-def decode(net: TextureVAE, latent: Array, style: Array, kind: str, rng: np.random.Generator) -> Array:
-    """Normalised channels (6, H, W) from a latent (C, h, w); noise is drawn from `rng`."""
-    import torch
-
+def decode(
+    model: BankedTextureNet, latent: Array, style: Array, kind: str, rng: np.random.Generator
+) -> Array:
+    """Normalised channels (6, H, W) of a periodic latent (C, h, w); the noise's seed comes from `rng`."""
+    config = model.net.config
     rows, columns = latent.shape[1:]
-    noise = [
-        torch.from_numpy(rng.standard_normal((1, 1, rows * s, columns * s), dtype=np.float32))
-        for s in (2**stage for stage in range(len(net.model.net.config.widths)))
-    ]
-    index = net.model.net.config.classes.index(kind)
-    with one_thread(), torch.inference_mode():
-        maps = net.model.net.decode(
-            torch.from_numpy(latent)[None], torch.from_numpy(style)[None], torch.tensor([index]), noise
-        )
-    out: Array = maps[0].numpy().copy()
-    return out
+    window = Window(0, 0, rows * config.cell, columns * config.cell)
+    seed, index = int(rng.integers(2**31)), config.classes.index(kind)
+    with one_thread():
+        return blocks(model.net, window, periodic(latent), style, index, seed, period=(rows, columns))

@@ -1,4 +1,10 @@
-"""Between two materials: patches of one among the other, as moss grows over rock and sand covers gravel."""
+"""Between two materials: patches of one among the other, as moss grows over rock and sand covers gravel.
+
+The second lies in the first's hollows, and each keeps its own detail. Mixed in the latent instead, at share
+0.5, the two lay over each other like a double exposure, with the contrast of neither; latents mixed with
+their variance kept had the contrast and still the ghosts; grafts of latents under one style showed the cells
+at the seams.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +23,8 @@ from worldgen.models.texture_vae import (
     sample_texture,
     with_controls,
 )
-from worldgen.models.texture_weather import Cover, covered
+from worldgen.models.texture_weather import DRIFT, covered
 
-# The second grows out of the first's hollows; under it, only the first's large forms show.
-PATCHES = Cover(-0.6, flatness=0.0, noise=0.5, detail=0.5, softness=0.35, thickness=0.0, smoothing=12.0)
 PULL = 0.5  # share of the way that the two colours come towards each other
 
 
@@ -71,7 +75,7 @@ def interpolate(
     first = _towards(first, means[0], means[1], PULL * share)
     second = _towards(second, means[1], means[0], PULL * (1 - share))
     rng = np.random.default_rng([int(seed), *b"mix"])
-    return with_controls(net, covered(first, second, PATCHES, share, rng), controls, seed=seed, size=size)
+    return with_controls(net, covered(first, second, DRIFT, share, rng), controls, seed=seed, size=size)
 
 
 def _towards(maps: TextureMaps, own: Array, wanted: Array, share: float) -> TextureMaps:

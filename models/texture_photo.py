@@ -8,6 +8,7 @@ then arranged anew as for any sample, which also makes it wrap.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worldgen.errors import InputError, nearest
 from worldgen.models.texture_color import LUMINANCE, linear_to_srgb, srgb_to_linear
@@ -144,7 +145,7 @@ def _class_statistics(net: TextureVAE, class_name: str) -> Array:
 def _drawn(
     net: TextureVAE,
     channels: Array,
-    present: Array,
+    present: NDArray[np.bool_],
     statistics: Array,
     class_name: str,
     seed: int,
@@ -162,6 +163,7 @@ def _drawn(
     with one_thread(), torch.inference_mode():
         latent, _, style, _ = net.model.net.encode(torch.from_numpy(channels)[None], index, given, border)
     rng = start(class_name, seed)
-    arranged = arrange(net, latent[0].numpy(), drawn_size(net, size, controls), rng)
-    drawn = draw(net, arranged, style[0].numpy(), kind, statistics, rng)
+    arranged = arrange(net.model, latent[0].numpy(), drawn_size(net, size, controls), rng)
+    guessed = tuple(int(channel) for channel in np.flatnonzero(~present))
+    drawn = draw(net.model, arranged, style[0].numpy(), kind, statistics, rng, guessed=guessed)
     return with_controls(net, drawn, controls, seed=seed, size=size)

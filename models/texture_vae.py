@@ -89,8 +89,8 @@ def _load(path: Path) -> TextureVAE:
         model = BankedTextureNet(
             TextureNetConfig.from_dict(config["net"]), len(exemplars), int(config["cells"])
         )
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{path} is not a texture VAE: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is not a texture VAE of this version: {error}") from error
     load_weights(model, path)
     return TextureVAE(model.eval().requires_grad_(False), exemplars)
 
@@ -135,9 +135,11 @@ def sample_texture(
     check_size(net, size)
     rng = start(class_name, seed)
     index, members = pick(net, class_name, rng, exemplar)
-    latent = arrange(net, net.latent(index), drawn_size(net, size, controls), rng)
+    latent = arrange(net.model, net.latent(index), drawn_size(net, size, controls), rng)
     statistics = vary_statistics(net.model.statistics.numpy(), index, members, rng)
-    maps = draw(net, latent, net.model.styles[index].numpy(), net.exemplars[index].kind, statistics, rng)
+    maps = draw(
+        net.model, latent, net.model.styles[index].numpy(), net.exemplars[index].kind, statistics, rng
+    )
     return with_controls(net, maps, controls, seed=seed, size=size)
 
 
@@ -211,5 +213,5 @@ def reconstruct(maps: TextureMaps, kind: str, *, seed: int = 0, net: TextureVAE 
             torch.from_numpy(channels)[None], torch.tensor([names.index(kind)])
         )
     rng = np.random.default_rng(seed)
-    out = decode(net, latent[0].numpy(), style[0].numpy(), kind, rng)
+    out = decode(net.model, latent[0].numpy(), style[0].numpy(), kind, rng)
     return texture_maps(*denormalise(out, statistics))

@@ -23,35 +23,38 @@ WATER = 0.05  # roughness of standing water
 
 @dataclass(frozen=True)
 class Cover:
-    """How a material lies on another.
+    """How a material lies on another; texels are of height.
+
+    Its surface is the ground's, smoothed, raised where it likes to be, with its own relief; it is seen where
+    it is above the ground. So stones stick out of thin snow, and its edge has no thickness but its rim's.
 
     Attributes
     ----------
-    height, flatness, noise : weights of what draws it: high ground (negative: hollows), level ground, and
-        chance, each in units of its own spread.
-    detail : weight of its own relief at the edge.
-    softness : width of the edge, in the same units.
-    thickness : texels in its midst.  smoothing : texels over which the ground shows through it.
+    height, flatness, noise : texels that it lies higher for high ground (negative: for hollows), for level
+        ground, and by chance, for each standard deviation of these.
+    smoothing : texels over which the ground shows through it.
+    rim : texels that its edge stands up, as cushions do.
+    softness : texels of height over which it fades in.
     """
 
     height: float
     flatness: float
     noise: float
-    detail: float
-    softness: float
-    thickness: float
     smoothing: float
+    rim: float
+    softness: float
 
 
-MOSS = Cover(height=-0.5, flatness=0.3, noise=0.8, detail=0.45, softness=0.5, thickness=3.0, smoothing=3.0)
-SNOW = Cover(height=0.5, flatness=0.7, noise=0.5, detail=0.15, softness=0.35, thickness=5.0, smoothing=6.0)
+MOSS = Cover(height=-1.5, flatness=1.0, noise=3.0, smoothing=3.0, rim=2.0, softness=1.5)
+SNOW = Cover(height=2.0, flatness=1.0, noise=2.5, smoothing=4.0, rim=0.5, softness=1.0)
+DRIFT = Cover(height=-0.5, flatness=0.0, noise=3.0, smoothing=8.0, rim=0.0, softness=0.8)
 
 
 def slow_noise(shape: tuple[int, ...], rng: np.random.Generator, texels: float = 60.0) -> Array:
     """Periodic noise (H, W), mean 0 and deviation 1, with patches of about `texels`."""
     fy, fx = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :]
     frequency = np.maximum(np.hypot(fy, fx), 1e-9)
-    gain = 1 / (1 + (frequency * texels) ** 2.5)
+    gain = 1 / (1 + (frequency * texels) ** 3.5)
     gain[0, 0] = 0
     return _unit(np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) * gain, s=shape))
 
@@ -103,20 +106,20 @@ def covered(
 
     height = maps.height * np.float32(maps.normal_strength)
     relief = over.height * np.float32(over.normal_strength)
-    relief = relief - relief.mean()
     smooth = gaussian_filter(height, cover.smoothing, mode="wrap")
-    level = normal_from_height(gaussian_filter(height, 2.0, mode="wrap"), 1.0)[..., 2]
-    score = (
-        cover.height * _unit(smooth)
+    level = normal_from_height(smooth, 1.0)[..., 2]
+    surface = (
+        smooth
+        + cover.height * _unit(smooth)
         + cover.flatness * _unit(level)
         + cover.noise * slow_noise(height.shape, rng)
-        + cover.detail * _unit(relief)
+        + relief
     )
-    limit = np.quantile(score, 1 - amount) + cover.softness * (0.5 - amount)
-    above = np.asarray(score - np.float32(limit), np.float32)
-    mask = _ramp(above / np.float32(cover.softness) + np.float32(0.5))
-    body = np.sqrt(_ramp(above / 1.5 + np.float32(0.2)))  # steep at its rim, flat in its midst
-    height = _mixed(height, smooth, mask) + mask * (cover.thickness * body + relief)
+    above = surface - height
+    limit = np.quantile(above, 1 - amount) + cover.softness * (0.5 - amount)
+    depth = np.asarray(above - np.float32(limit), np.float32)
+    mask = _ramp(depth / np.float32(cover.softness) + np.float32(0.5))
+    height = height + np.maximum(depth, 0) + cover.rim * mask
     color = _mixed(srgb_to_linear(maps.base_color), srgb_to_linear(over.base_color), mask[..., None])
     return texture_maps(
         linear_to_srgb(color),

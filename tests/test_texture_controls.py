@@ -9,13 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from texture_examples import SIZE, made_maps, planes, rolled, same, tiny_vae  # noqa: E402
+from texture_examples import SIZE, made_maps, planes, rolled, same, smooth_noise, tiny_vae  # noqa: E402
 
 from worldgen.errors import ConfigError  # noqa: E402
 from worldgen.models import texture_weather as weather  # noqa: E402
 from worldgen.models.texture_color import LUMINANCE, match_colors, srgb_to_linear  # noqa: E402
 from worldgen.models.texture_controls import TextureControls, apply_controls  # noqa: E402
-from worldgen.models.texture_maps import TextureMaps, resampled  # noqa: E402
+from worldgen.models.texture_maps import TextureMaps, resampled, texture_maps  # noqa: E402
 from worldgen.models.texture_metrics import wrap_ratio  # noqa: E402
 from worldgen.models.texture_vae import drawn_size, sample_texture  # noqa: E402
 
@@ -137,13 +137,23 @@ def test_a_cover_takes_its_share(name: str, channel: int) -> None:
     np.testing.assert_allclose(full.roughness, COVERS[name].roughness, atol=1e-3)
 
 
-def test_snow_lies_on_high_ground_and_moss_in_hollows() -> None:
-    texels = MAPS.height
-    snow = changed(snow=0.4).base_color[..., 2] > 0.7
+def test_snow_lies_on_broad_tops_and_moss_in_hollows() -> None:
+    broad = texture_maps(MAPS.base_color, 3 * smooth_noise(9, cycles=3), MAPS.roughness, MAPS.occlusion)
+    texels = broad.height
+    snow = changed(broad, snow=0.4).base_color[..., 2] > 0.7
     assert texels[snow].mean() > texels[~snow].mean()
-    moss = changed(moss=0.4).base_color
+    moss = changed(broad, moss=0.4).base_color
     green = moss[..., 1] > 1.3 * moss[..., 0]
     assert texels[green].mean() < texels[~green].mean()
+
+
+def test_stones_stick_out_of_thin_snow() -> None:
+    stones = np.zeros((SIZE, SIZE), np.float32)
+    stones[::16, ::16] = 40  # single high texels on flat ground
+    ground = texture_maps(MAPS.base_color, stones, MAPS.roughness, MAPS.occlusion)
+    found = changed(ground, snow=0.9).base_color
+    assert (found[::16, ::16, 2] < 0.7).mean() > 0.9
+    assert (found[..., 2] > 0.7).mean() > 0.8
 
 
 def test_contrast_scales_deviations() -> None:

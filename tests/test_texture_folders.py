@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from worldgen.cli import app
 from worldgen.errors import InputError
 from worldgen.models import texture_folders as folders
 from worldgen.models.texture_coverage import coverage, coverage_text
@@ -207,3 +209,10 @@ def test_coverage_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "Nothing to train on" in coverage_text(coverage(empty))
+
+
+def test_coverage_on_the_shell(tmp_path: Path) -> None:
+    write_set(tmp_path / "Rock035_1K", side=256, normal=normals(256) / 2 + 0.5)
+    result = CliRunner().invoke(app, ["train", "texture", "--data", str(tmp_path), "--coverage"])
+    assert result.exit_code == 0, result.output
+    assert "1 usable sets of 1 classes" in result.output

@@ -34,7 +34,7 @@ def write_material(maps: TextureMaps, folder: Path) -> list[Path]:
     """Write the five maps; all appear together, under a temporary name before. Returns their paths."""
     planes: dict[str, NDArray[Any]] = {
         "base_color": to_bytes(maps.base_color),
-        "normal": to_bytes(maps.normal / 2 + np.float32(0.5)),
+        "normal": to_bytes(np.asarray(maps.normal / 2 + 0.5, np.float32)),
         "roughness": to_bytes(maps.roughness),
         "occlusion": to_bytes(maps.occlusion),
         "height": np.rint(np.clip(maps.height, 0, 1).astype(np.float64) * 65535).astype(np.uint16),
