@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from worldgen.models.texture_net import BankedTextureNet
 
 PATCH = 88.0  # texels, radius of the patches that a new arrangement is made of
-GREATEST_GAIN = 3.0  # of guessed channels
 
 _pin_lock = threading.Lock()
 _pinned: list[int] = []  # the caller's thread count, once per running decode
@@ -77,15 +76,22 @@ def draw(
 ) -> TextureMaps:
     """Maps of an arranged latent (C, h, w), a style (16,) and statistics (9,); noise is drawn from `rng`.
 
-    guessed : channels that the encoder was not given. A guess is shrunk towards the mean, so their spread is
-        brought to that of `statistics`.
+    guessed : channels that the encoder was not given; the lattice of cells is taken out of them. They vary
+        less than real ones; brought to the real spread, their noise turned into worms of a cell's width.
     """
     maps = decode(model, latent, style, kind, rng)
     for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
         maps[channel] = damp_slow(maps[channel], cycles=4, keep=0.5)
     for channel in guessed:
-        maps[channel] *= np.float32(min(1 / max(float(maps[channel].std()), 1e-6), GREATEST_GAIN))
+        maps[channel] = without_lattice(maps[channel], model.net.config.cell)
     return texture_maps(*denormalise(maps, statistics))
+
+
+def without_lattice(plane: Array, cell: int) -> Array:
+    """A plane (H, W) less what all its cells have in common, which is no part of a guess."""
+    cells = plane.reshape(plane.shape[0] // cell, cell, plane.shape[1] // cell, cell)
+    common = cells.mean(axis=(0, 2), dtype=np.float64, keepdims=True)
+    return np.asarray((cells - common + common.mean()).reshape(plane.shape), np.float32)
 
 
 def decode(
