@@ -1,7 +1,6 @@
-"""Read PBR material folders into arrays that a net can learn from.
+"""PBR materials as arrays that a net can learn from (files: `worldgen.models.texture_folders`).
 
-A material is one folder of maps with the usual names (``albedo``/``basecolor``/``diffuse``, ``normal``,
-``roughness``, ``ao``, ``height``). Three things happen on the way in, each for a reason seen on real sets:
+Three things happen on the way in, each for a reason seen on real sets:
 
 - Height is integrated from the normals: given heights are mostly 8-bit, and their steps show as terraces as
   soon as a normal is derived from them.
@@ -13,16 +12,16 @@ A material is one folder of maps with the usual names (``albedo``/``basecolor``/
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.errors import InputError
+from worldgen.models.texture_folders import list_materials, read_maps
+from worldgen.models.texture_maps import integrate_normals as integrate_normals
 
 Array = NDArray[np.float32]
 
@@ -40,15 +39,6 @@ STATISTICS = (
     "occlusion_std",
 )
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-NAMES = {
-    "albedo": ("albedo", "basecolor", "base_color", "diffuse", "diff", "color", "col"),
-    "normal": ("normal", "normalgl", "nor_gl", "normal_gl", "nor", "nrm"),
-    "normal_directx": ("normaldx", "nor_dx", "normal_dx"),
-    "roughness": ("roughness", "rough"),
-    "occlusion": ("ao", "ambientocclusion", "ambient_occlusion", "occlusion"),
-    "height": ("height", "displacement", "disp"),
-}
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -73,40 +63,6 @@ class Material:
     present: NDArray[np.bool_]
     statistics: Array
     seamless: bool
-
-
-def integrate_normals(normal: Array, *, seamless: bool = True) -> Array:
-    """Height, in texels, whose circular central differences fit a normal map best (Frankot & Chellappa 1988).
-
-    Parameters
-    ----------
-    normal : (H, W, 3) float32, OpenGL convention (X right, Y up the image), need not be of unit length.
-    seamless : whether it wraps; if not, it is mirrored first, so that the borders don't fight.
-
-    Returns
-    -------
-    height : (H, W) float32, texels, zero mean.
-    """
-    upward = np.maximum(normal[..., 2], 0.15)  # steeper than about 81 degrees is noise in an 8-bit map
-    along, down = -normal[..., 0] / upward, normal[..., 1] / upward  # d height / d column, d height / d row
-    along, down = along - along.mean(), down - down.mean()
-    rows, columns = along.shape
-    if not seamless:
-        along = np.concatenate([along, -along[:, ::-1]], axis=1)
-        along = np.concatenate([along, along[::-1]], axis=0)
-        down = np.concatenate([down, down[:, ::-1]], axis=1)
-        down = np.concatenate([down, -down[::-1]], axis=0)
-    fy = np.fft.fftfreq(along.shape[0])[:, None]
-    fx = np.fft.rfftfreq(along.shape[1])[None, :]
-    # sin: the response of a central difference, the operator that normals are derived with later.
-    dy, dx = np.sin(2 * np.pi * fy), np.sin(2 * np.pi * fx)
-    power = dx**2 + dy**2
-    # Wiener-like floor only near Nyquist, where a central difference sees nothing.
-    floor = 0.05 * (np.maximum(np.abs(fy), fx) > 0.3)
-    spectrum = -1j * (dx * np.fft.rfft2(along) + dy * np.fft.rfft2(down)) / np.maximum(power + floor, 1e-9)
-    spectrum[0, 0] = 0
-    height = np.fft.irfft2(spectrum, s=along.shape)
-    return height[:rows, :columns].astype(np.float32)
 
 
 def damp_slow(image: Array, *, cycles: float = 3.0, keep: float = 0.3) -> Array:
@@ -174,86 +130,27 @@ def denormalise(maps: Array, statistics: Array) -> tuple[Array, Array, Array, Ar
     return color, (maps[3] * relief).astype(np.float32), roughness, occlusion
 
 
-def find_maps(folder: Path) -> dict[str, Path]:
-    """Which file of a folder is which map, by name (``NAMES``)."""
-    found: dict[str, Path] = {}
-    for kind, names in NAMES.items():
-        for path in sorted(folder.iterdir()):
-            stem = path.stem.lower()
-            if path.suffix.lower() in SUFFIXES and any(
-                stem == name or stem.endswith(("_" + name, "-" + name)) for name in names
-            ):
-                found.setdefault(kind, path)
-    return found
-
-
-def _read(path: Path, size: int) -> Array:
-    """(size, size[, 3]) float32, 0 to 1."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        scale = 65535 if image.mode.startswith("I") else 255
-        plain = image if image.mode in ("L", "RGB") or scale == 65535 else image.convert("RGB")
-        if plain.size != (size, size):
-            plain = plain.resize((size, size), Image.Resampling.LANCZOS)
-        return np.asarray(plain, np.float32) / np.float32(scale)
-
-
-def _gray(path: Path | None, size: int) -> Array | None:
-    if path is None:
-        return None
-    image = _read(path, size)
-    return image if image.ndim == 2 else image.mean(axis=-1, dtype=np.float32)
-
-
-def read_material(folder: Path, *, kind: str, seamless: bool = True, size: int = 512) -> Material:
+def read_material(folder: Path, *, kind: str, seamless: bool | None = True, size: int = 512) -> Material:
     """Read one folder.
+
+    seamless : whether it wraps; None: look at the wrap.
 
     Raises
     ------
-    InputError : it has no base color, or neither normals nor height.
+    InputError : it has no base color, or neither normals nor height, or sides that can't be.
     """
-    files = find_maps(folder)
-    if "albedo" not in files or not files.keys() & {"normal", "normal_directx", "height"}:
-        raise InputError(f"{folder}: needs a base color and a normal or height map, found {sorted(files)}")
-    color = _read(files["albedo"], size)
-    if color.ndim == 2:
-        color = np.repeat(color[..., None], 3, axis=-1)
-    if "normal" in files or "normal_directx" in files:
-        normal = _read(files.get("normal", files.get("normal_directx", folder)), size) * 2 - 1
-        if "normal" not in files:
-            normal = normal * np.array([1, -1, 1], np.float32)  # DirectX maps point Y down the picture
-        height = integrate_normals(normal, seamless=seamless)
+    maps = read_maps(folder, size)
+    if seamless is None:
+        seamless = maps.seam <= 1
+    seamless = seamless and not maps.cropped
+    if maps.normal is not None:
+        height = integrate_normals(maps.normal, seamless=seamless)
     else:
         # No unit is given with a height map: a tenth of the tile is a usual depth for ground and rock.
-        given = _gray(files["height"], size)
-        assert given is not None
-        height = given * np.float32(size / 10)
-    maps, present, statistics = normalise(
-        color, height, _gray(files.get("roughness"), size), _gray(files.get("occlusion"), size)
-    )
-    return Material(folder.name, kind, maps.astype(np.float16), present, statistics, seamless)
-
-
-def list_materials(data: Path) -> Iterator[tuple[Path, str, bool]]:
-    """(folder, class, seamless) of each material of a data folder, in a fixed order.
-
-    With an ``index.csv`` (columns name, class, seamless) that is the list; otherwise each folder is a
-    material whose class is its name up to the first digit or separator: ``rock_02`` and ``Rock02`` are
-    ``rock``.
-    """
-    index = data / "index.csv"
-    if index.is_file():
-        with index.open(encoding="utf-8", newline="") as file:
-            for row in sorted(csv.DictReader(file), key=lambda row: row["name"]):
-                yield data / row["name"], row["class"], row.get("seamless", "yes") == "yes"
-        return
-    if not data.is_dir():
-        raise InputError(f"{data} is not a folder of materials")
-    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
-        word = folder.name.lower()
-        cut = next((i for i, letter in enumerate(word) if not letter.isalpha() and letter != "_"), len(word))
-        yield folder, word[:cut].strip("_") or word, True
+        assert maps.height is not None
+        height = maps.height * np.float32(size / 10)
+    channels, present, statistics = normalise(maps.color, height, maps.roughness, maps.occlusion)
+    return Material(folder.name, kind, channels.astype(np.float16), present, statistics, seamless)
 
 
 # Held out of training and used for figures only; of folders with none of these, see `held_out_names`.

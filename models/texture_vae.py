@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import functools
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,59 +21,18 @@ import numpy as np
 
 from worldgen.errors import InputError, WeightsError, nearest
 from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
-from worldgen.models.texture_bank import resynthesise
 from worldgen.models.texture_codes import unpack
-from worldgen.models.texture_data import Array, damp_slow, denormalise, normalise
+from worldgen.models.texture_controls import TextureControls, apply_controls
+from worldgen.models.texture_data import Array, denormalise, normalise
+from worldgen.models.texture_drawing import arrange, decode, draw, one_thread, vary_statistics
+from worldgen.models.texture_maps import TextureMaps as TextureMaps
+from worldgen.models.texture_maps import normal_from_height as normal_from_height
+from worldgen.models.texture_maps import texture_maps
 
 if TYPE_CHECKING:
     from worldgen.models.texture_net import BankedTextureNet
 
 SHIPPED = WEIGHTS / "texture_vae.safetensors"
-PATCH = 88.0  # texels, radius of the patches that a new arrangement is made of
-
-
-@dataclass(frozen=True)
-class TextureMaps:
-    """The maps of one tileable material.
-
-    Attributes
-    ----------
-    base_color : (H, W, 3) float32, sRGB-encoded, 0 to 1.
-    height : (H, W) float32, 0 (deepest) to 1 (highest).
-    roughness, occlusion : (H, W) float32, 0 to 1.
-    normal_strength : texels that height 0 to 1 spans: the `strength` at which `normal_from_height` gives the
-        relief of the real material.
-    """
-
-    base_color: Array
-    height: Array
-    roughness: Array
-    occlusion: Array
-    normal_strength: float
-
-    @property
-    def normal(self) -> Array:
-        """(H, W, 3) float32 unit normals, OpenGL convention, derived from height."""
-        return normal_from_height(self.height, self.normal_strength)
-
-
-def normal_from_height(height: Array, strength: float) -> Array:
-    """Normals of a periodic height map, by circular central differences.
-
-    Parameters
-    ----------
-    height : (H, W), any unit; row 0 is the top of the picture.
-    strength : texels per unit of height.
-
-    Returns
-    -------
-    normal : (H, W, 3) float32 unit vectors, X right, Y up the picture (against the rows: OpenGL, glTF), Z
-        out.
-    """
-    across = (np.roll(height, -1, axis=1) - np.roll(height, 1, axis=1)) * (strength / 2)
-    down = (np.roll(height, -1, axis=0) - np.roll(height, 1, axis=0)) * (strength / 2)
-    normal = np.stack([-across, down, np.ones_like(across)], axis=-1)
-    return np.asarray(normal / np.linalg.norm(normal, axis=-1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True)
@@ -104,24 +60,9 @@ class TextureVAE:
         """Classes that can be sampled, sorted."""
         return sorted({name for exemplar in self.exemplars for name in exemplar.classes})
 
-
-_pin_lock = threading.Lock()
-_pinned: list[int] = []  # the caller's thread count, once per running decode
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run torch on one thread, so that sums have one order; several Python threads may be inside."""
-    import torch
-
-    with _pin_lock:
-        _pinned.append(_pinned[0] if _pinned else torch.get_num_threads())
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _pin_lock:
-            torch.set_num_threads(_pinned.pop())
+    def latent(self, index: int) -> Array:
+        """(C, h, w) of an exemplar."""
+        return unpack(self.model.codes[index].numpy(), self.model.scales[index].numpy())
 
 
 def load_texture_vae(path: Path | None = None) -> TextureVAE:
@@ -148,8 +89,8 @@ def _load(path: Path) -> TextureVAE:
         model = BankedTextureNet(
             TextureNetConfig.from_dict(config["net"]), len(exemplars), int(config["cells"])
         )
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{path} is not a texture VAE: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} is not a texture VAE of this version: {error}") from error
     load_weights(model, path)
     return TextureVAE(model.eval().requires_grad_(False), exemplars)
 
@@ -167,6 +108,7 @@ def sample_texture(
     size: int = 512,
     net: TextureVAE | None = None,
     exemplar: str | None = None,
+    controls: TextureControls | None = None,
 ) -> TextureMaps:
     """A tileable material of a class; the same to the byte for the same arguments on one machine.
 
@@ -174,8 +116,10 @@ def sample_texture(
     ----------
     class_name : one of `classes()`.
     seed : any int ≥ 0; decides exemplar, arrangement, colour and noise.
-    size : texels per side, a multiple of 8 (`TextureVAE.cell`), at least 128; a larger one shows more ground, not more detail.
+    size : texels per side, a multiple of the net's cell (`TextureVAE.cell`), at least 128; a larger one shows
+        more ground, not more detail.
     exemplar : vary this material of the class instead of one that the seed picks.
+    controls : what to change about it; see `TextureControls`.
 
     Raises
     ------
@@ -188,11 +132,53 @@ def sample_texture(
     ((512, 512, 3), (512, 512, 3))
     """
     net = load_texture_vae() if net is None else net
-    if class_name not in net.classes():
-        raise InputError(f"no material class '{class_name}'; {nearest(class_name, net.classes())}")
+    check_size(net, size)
+    rng = start(class_name, seed)
+    index, members = pick(net, class_name, rng, exemplar)
+    latent = arrange(net.model, net.latent(index), drawn_size(net, size, controls), rng)
+    statistics = vary_statistics(net.model.statistics.numpy(), index, members, rng)
+    maps = draw(
+        net.model, latent, net.model.styles[index].numpy(), net.exemplars[index].kind, statistics, rng
+    )
+    return with_controls(net, maps, controls, seed=seed, size=size)
+
+
+def start(class_name: str, seed: int) -> np.random.Generator:
+    """The random numbers of a sample."""
+    return np.random.default_rng([int(seed), *class_name.encode()])
+
+
+def check_size(net: TextureVAE, size: int) -> None:
+    """Raise InputError for a size that can't be drawn."""
     if size % net.cell or size < 128:
         raise InputError(f"size must be a multiple of {net.cell} and at least 128, found {size}")
-    rng = np.random.default_rng([int(seed), *class_name.encode()])
+
+
+def drawn_size(net: TextureVAE, size: int, controls: TextureControls | None) -> int:
+    """Texels per side to draw before `with_controls` makes `size` of them: more for smaller stones."""
+    if controls is None or controls.stone_size == 1:
+        return size
+    return max(8, round(size / controls.stone_size / net.cell)) * net.cell
+
+
+def with_controls(
+    net: TextureVAE, maps: TextureMaps, controls: TextureControls | None, *, seed: int, size: int
+) -> TextureMaps:
+    """Drawn maps at their final size, changed as the controls say."""
+    maps = maps.resized(size)
+    if controls is None:
+        return maps
+    return apply_controls(
+        maps, controls, seed=seed, cover=lambda name: sample_texture(name, seed=seed, size=size, net=net)
+    )
+
+
+def pick(
+    net: TextureVAE, class_name: str, rng: np.random.Generator, exemplar: str | None = None
+) -> tuple[int, list[int]]:
+    """Index of the exemplar to vary, drawn or named, and those of all of its class."""
+    if class_name not in net.classes():
+        raise InputError(f"no material class '{class_name}'; {nearest(class_name, net.classes())}")
     members = [i for i, entry in enumerate(net.exemplars) if class_name in entry.classes]
     index = members[int(rng.integers(len(members)))]
     if exemplar is not None:
@@ -200,54 +186,7 @@ def sample_texture(
         if exemplar not in names:
             raise InputError(f"no exemplar '{exemplar}' of '{class_name}'; {nearest(exemplar, names)}")
         index = names[exemplar]
-    model = net.model
-    source = unpack(model.codes[index].numpy(), model.scales[index].numpy())
-    # How much each channel shows in the maps: what a misfit of it costs.
-    weight = model.net.decoder.linear.weight[:, :, 1, 1].norm(dim=0).numpy()[:, None, None]
-    latent = resynthesise(source * weight, size // net.cell, rng, radius=PATCH / net.cell) / weight
-    statistics = _vary_statistics(model.statistics.numpy(), index, members, rng)
-    maps = _decode(net, latent, model.styles[index].numpy(), net.exemplars[index].kind, rng)
-    for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
-        maps[channel] = damp_slow(maps[channel], cycles=4, keep=0.5)
-    return _finish(maps, statistics)
-
-
-def _vary_statistics(bank: Array, index: int, members: list[int], rng: np.random.Generator) -> Array:
-    """Move an exemplar's colour and contrast part of the way to another member's, and jitter brightness."""
-    own: Array = bank[index].copy()
-    other: Array = bank[members[int(rng.integers(len(members)))]]
-    share = rng.uniform(0, 0.35)
-    own[:3] = (1 - share) * own[:3] + share * other[:3]
-    own[:3] *= np.exp(rng.normal(0, 0.03)) * np.exp(rng.normal(0, 0.012, size=3))
-    own[3] *= np.exp(rng.normal(0, 0.05))
-    own[5] = (1 - share) * own[5] + share * other[5]
-    return own
-
-
-def _decode(net: TextureVAE, latent: Array, style: Array, kind: str, rng: np.random.Generator) -> Array:
-    """Normalised channels (6, H, W) from a latent (24, h, w); noise is drawn from `rng`."""
-    import torch
-
-    rows, columns = latent.shape[1:]
-    noise = [
-        torch.from_numpy(rng.standard_normal((1, 1, rows * s, columns * s), dtype=np.float32))
-        for s in (2**stage for stage in range(len(net.model.net.config.widths)))
-    ]
-    index = net.model.net.config.classes.index(kind)
-    with _one_thread(), torch.inference_mode():
-        maps = net.model.net.decode(
-            torch.from_numpy(latent)[None], torch.from_numpy(style)[None], torch.tensor([index]), noise
-        )
-    out: Array = maps[0].numpy().copy()
-    return out
-
-
-def _finish(maps: Array, statistics: Array) -> TextureMaps:
-    """Normalised channels to maps in their units."""
-    color, height, roughness, occlusion = denormalise(maps, statistics)
-    height = height - height.mean(dtype=np.float64).astype(np.float32)
-    span = 2 * max(float(np.abs(height).max()), 1e-3)
-    return TextureMaps(color, height / np.float32(span) + np.float32(0.5), roughness, occlusion, span)
+    return index, members
 
 
 def reconstruct(maps: TextureMaps, kind: str, *, seed: int = 0, net: TextureVAE | None = None) -> TextureMaps:
@@ -269,9 +208,10 @@ def reconstruct(maps: TextureMaps, kind: str, *, seed: int = 0, net: TextureVAE 
     channels, _, statistics = normalise(
         maps.base_color, maps.height * np.float32(maps.normal_strength), maps.roughness, maps.occlusion
     )
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         latent, _, style, _ = net.model.net.encode(
             torch.from_numpy(channels)[None], torch.tensor([names.index(kind)])
         )
     rng = np.random.default_rng(seed)
-    return _finish(_decode(net, latent[0].numpy(), style[0].numpy(), kind, rng), statistics)
+    out = decode(net.model, latent[0].numpy(), style[0].numpy(), kind, rng)
+    return texture_maps(*denormalise(out, statistics))

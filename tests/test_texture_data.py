@@ -107,25 +107,6 @@ def test_classes_from_folder_names_and_from_an_index(tmp_path: Path) -> None:
     assert listed == [("Rock_02", "rock", True), ("sand", "dune", False)]
 
 
-def test_map_names_of_common_libraries(tmp_path: Path) -> None:
-    folder = tmp_path / "x"
-    folder.mkdir()
-    for name in (
-        "Rock_1K_Color.jpg",
-        "Rock_1K_NormalGL.jpg",
-        "Rock_1K_NormalDX.jpg",
-        "Rock_1K_AmbientOcclusion.jpg",
-    ):
-        (folder / name).touch()
-    found = {kind: path.name for kind, path in data.find_maps(folder).items()}
-    assert found == {
-        "albedo": "Rock_1K_Color.jpg",
-        "normal": "Rock_1K_NormalGL.jpg",
-        "normal_directx": "Rock_1K_NormalDX.jpg",
-        "occlusion": "Rock_1K_AmbientOcclusion.jpg",
-    }
-
-
 def test_a_folder_without_relief_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rock").mkdir()
     write(tmp_path / "rock" / "albedo.png", np.full((8, 8), 0.5, np.float32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from subprocess import run
 
 import numpy as np
@@ -11,11 +12,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from worldgen.errors import InputError  # noqa: E402
+from worldgen.errors import InputError, WeightsError  # noqa: E402
 from worldgen.models import texture_vae as vae  # noqa: E402
+from worldgen.models.checkpoint import save_weights  # noqa: E402
 from worldgen.models.texture_bank import closed_path, fit_costs, resynthesise  # noqa: E402
 from worldgen.models.texture_codes import pack, unpack  # noqa: E402
-from worldgen.models.texture_net import TextureNet, TextureNetConfig  # noqa: E402
+from worldgen.models.texture_net import BankedTextureNet, TextureNet, TextureNetConfig  # noqa: E402
 from worldgen.models.texture_tiling import measure_samples, steps, wrap_ratio  # noqa: E402
 
 
@@ -163,6 +165,15 @@ def test_reconstruction_resembles_its_source() -> None:
     found = vae.reconstruct(maps, "rock")
     assert np.corrcoef(found.base_color.ravel(), maps.base_color.ravel())[0, 1] > 0.8
     assert np.corrcoef(found.height.ravel(), maps.height.ravel())[0, 1] > 0.7
+
+
+def test_weights_of_another_net_are_refused(tmp_path: Path) -> None:
+    net = BankedTextureNet(TextureNetConfig(("rock",), widths=(8, 8, 8, 8), depths=(1, 1, 1, 1)), 1, 16)
+    bank = [{"name": "a", "kind": "rock", "classes": ["rock"]}]
+    config = {"net": net.net.config.as_dict() | {"depths": [1, 1]}, "bank": bank, "cells": 16}
+    save_weights(net, tmp_path / "net.safetensors", config=config, training={})
+    with pytest.raises(WeightsError, match="not a texture VAE"):
+        vae.load_texture_vae(tmp_path / "net.safetensors")
 
 
 def test_errors() -> None:

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from worldgen.learned_terrain import LearnedTerrain
     from worldgen.materials import PBRMaterial
     from worldgen.mesh import Mesh, Model
+    from worldgen.models.texture_controls import TextureControls
+    from worldgen.models.texture_maps import TextureMaps
+    from worldgen.models.texture_mixing import interpolate
+    from worldgen.models.texture_photo import tile_photo, vary
+    from worldgen.models.texture_vae import load_texture_vae, sample_texture
     from worldgen.scene import Instances, Node, Scene
     from worldgen.sketch import Sketch
     from worldgen.world import World
@@ -55,6 +60,13 @@ _HOMES = {
     "PBRMaterial": "materials",
     "Mesh": "mesh",
     "Model": "mesh",
+    "TextureControls": "models.texture_controls",
+    "TextureMaps": "models.texture_maps",
+    "interpolate": "models.texture_mixing",
+    "tile_photo": "models.texture_photo",
+    "vary": "models.texture_photo",
+    "load_texture_vae": "models.texture_vae",
+    "sample_texture": "models.texture_vae",
     "Instances": "scene",
     "Node": "scene",
     "Scene": "scene",
@@ -79,13 +91,20 @@ __all__ = [
     "PreviewError",
     "Scene",
     "Sketch",
+    "TextureControls",
+    "TextureMaps",
     "WeightsError",
     "World",
     "WorldConfig",
     "WorldgenError",
     "build",
+    "interpolate",
+    "load_texture_vae",
     "preset_names",
     "read_dem",
+    "sample_texture",
+    "tile_photo",
+    "vary",
 ]
 
 

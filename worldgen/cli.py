@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worldgen import __version__, cli_models
+from worldgen import __version__, cli_models, cli_sample
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, InputError, WorldgenError
 
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_models.train, name="train")
 app.add_typer(cli_models.evaluate, name="evaluate")
-app.add_typer(cli_models.sample, name="sample")
+app.add_typer(cli_sample.sample, name="sample")
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one, a preset is built.")]
 Preset = Annotated[str | None, typer.Option(help="Named starting point; see `worldgen presets`.")]

@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from worldgen.cli_progress import ProgressCallback, progress_bars
-from worldgen.errors import ConfigError, nearest
+from worldgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,7 +20,6 @@ Settings = TypeVar("Settings", bound="BaseModel")
 
 train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
-sample = typer.Typer(help="Draw samples of what a net makes.", no_args_is_help=True)
 
 Data = Annotated[Path, typer.Option(help="Folder of training data.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Weight file to write, .safetensors.")]
@@ -178,10 +177,19 @@ def train_texture(
     leave_out: Annotated[
         list[str] | None, typer.Option(help="Class that is not trained on; repeatable.")
     ] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Only print what the data hold, class by class.")
+    ] = False,
     resume: Resume = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the texture VAE on a folder of PBR materials, one folder a material."""
+    if coverage:
+        from worldgen.models.texture_coverage import coverage as survey
+        from worldgen.models.texture_coverage import coverage_text
+
+        typer.echo(coverage_text(survey(_folder(data))))
+        return
     from worldgen.models.texture_train import TextureTrainConfig
     from worldgen.models.texture_train import train as run
 
@@ -293,38 +301,6 @@ def evaluate_texture(
         card.parent.mkdir(parents=True, exist_ok=True)
         card.write_text(tables_text(figures), encoding="utf-8")
     _print_figures(figures, output)
-
-
-@sample.command("terrain")
-def sample_terrain(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tiles and index.csv.")],
-    style: Annotated[str, typer.Option(help="Style of land, or all.")] = "all",
-    count: Annotated[int, typer.Option(help="Tiles of each style.")] = 4,
-    size: Annotated[int, typer.Option(help="Cells per side.")] = 256,
-    spacing: Annotated[float, typer.Option(help="Metres between cells.")] = 30.0,
-    stage: Annotated[
-        str, typer.Option(help="raw: what the nets give; final: after the drainage pass.")
-    ] = "raw",
-    seed: Seed = 0,
-    quiet: Quiet = False,
-) -> None:
-    """Write tiles of learned terrain as .npy (float32 metres, row 0 north) and an index.csv."""
-    from worldgen.landscapes import LANDSCAPES
-    from worldgen.sampling import write_samples
-
-    if style != "all" and style not in LANDSCAPES:
-        raise ConfigError(f"--style: found '{style}'; {nearest(style, [*LANDSCAPES, 'all'])}")
-    if stage not in ("raw", "final"):
-        raise ConfigError(f"--stage: found '{stage}'; allowed: raw, final")
-    styles = list(LANDSCAPES) if style == "all" else [style]
-    tiles = write_samples(
-        output, styles, count=count, size=size, spacing=spacing, stage=cast(Any, stage), seed=seed
-    )
-    with progress_bars(quiet) as report:
-        for done, _ in enumerate(tiles, 1):
-            report("sample", done, count * len(styles))
-    if not quiet:
-        typer.echo(str(output / "index.csv"))
 
 
 def _folder(path: Path) -> Path:

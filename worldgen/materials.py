@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.models.texture_color import linear_to_srgb as linear_to_srgb
+from worldgen.models.texture_color import srgb_to_linear as srgb_to_linear
 from worldgen.rng import child_seed
 
 AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
@@ -144,18 +146,6 @@ def tinted(base_color: NDArray[np.float32], mean: str, *, variety: float = 0.35)
 def linear_color(color: str) -> NDArray[np.float32]:
     """Return (3,) linear light of an sRGB colour written ``#rrggbb``."""
     return srgb_to_linear(np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32))
-
-
-def srgb_to_linear(value: NDArray[np.float32]) -> NDArray[np.float32]:
-    """IEC 61966-2-1, [0, 1] to [0, 1]."""
-    value = np.clip(value, 0, 1)
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def linear_to_srgb(value: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Inverse of `srgb_to_linear`; values outside [0, 1] are clipped."""
-    value = np.clip(value, 0, 1)
-    return np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def to_bytes(value: NDArray[np.float32]) -> Image:
