@@ -23,7 +23,9 @@ from worldgen.noise import fractal, permutation
 FloatArray = NDArray[np.float64]
 
 REPOSE = 0.649  # tan 33°, the slope of loose sand that no lee side exceeds
-_SLIP = 0.52  # slope of slip faces by themselves; what the crests' unevenness adds stays below REPOSE
+_SLIP = 0.55  # slope of slip faces by themselves
+_LOOSE = 0.6  # slope between neighbouring cells from which sand slides: 0.65 for what lies oblique to them
+SLIDE_FRAME = 4  # cells around a window that `slid` reads
 _STEEPNESS = 1 / 15  # height of the largest dunes over their wave
 # Waves over the main one, heights over the main steepness, slope of slip faces. The lesser dunes ride on the
 # windward sides of the greater.
@@ -75,6 +77,23 @@ def dune_field(
             break
         short = _short_waves(x, z, wave, scale, index, seed)
         _lay(x[0], z[:, 0], share, *short, seen * swell * _STEEPNESS, slip, 2.5 * spacing, sand, windward)
+    return sand
+
+
+def slid(sand: FloatArray, spacing: float) -> FloatArray:
+    """Let sand slide off where crests meet and it lies steeper than `REPOSE`.
+
+    (H, W) metres -> (H - 8, W - 8). It reaches `SLIDE_FRAME` cells, which is enough unless they are small: at
+    cells of 5 metres, one in some thousand stays steeper.
+    """
+    for _ in range(SLIDE_FRAME):
+        height, width = sand.shape[0] - 2, sand.shape[1] - 2
+        lower = sand[1:-1, 1:-1].copy()
+        for down in range(3):
+            for right in range(3):
+                fall = _LOOSE * spacing * math.hypot(down - 1, right - 1)
+                np.minimum(lower, sand[down : down + height, right : right + width] + fall, out=lower)
+        sand = lower
     return sand
 
 

@@ -90,10 +90,10 @@ LANDSCAPES: dict[str, Landscape] = {
         deviation=136,
     ),
     "volcanic": Landscape(
-        steepness=0.09,
+        steepness=0.075,
         wavelength=12_000.0,
         uplift=(0.5, 1.2),
-        cones=1900.0,
+        cones=1500.0,
         age=0.5,
         variety=0.7,
         mean=357,

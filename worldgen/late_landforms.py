@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from worldgen.dune_fields import dune_field, sand_supply
+from worldgen.dune_fields import dune_field, sand_supply, slid
 from worldgen.landscapes import LANDSCAPES, Weights
 from worldgen.models.blocks import Window
 from worldgen.volcanoes import cinder_cones, stratovolcanoes
@@ -47,12 +47,15 @@ def has_dunes(weights: Weights) -> bool:
 def sand(
     weights: Weights, x: FloatArray, z: FloatArray, room: FloatArray, spacing: float, seed: int
 ) -> FloatArray | float:
-    """Metres of dunes: x (1, W), z (H, 1), ``room`` (H, W) from `room` -> (H, W)."""
+    """Metres of dunes: x (1, W), z (H, 1), ``room`` (H, W) from `room` -> (H - 2 F, W - 2 F).
+
+    F is `dune_fields.SLIDE_FRAME`.
+    """
     total: FloatArray | float = 0.0
     for name, weight in _some(weights).items():
         if LANDSCAPES[name].dunes:
             share = weight * room * sand_supply(x, z, seed)
-            total += dune_field(x, z, share, spacing, LANDSCAPES[name].dunes, seed)
+            total += slid(dune_field(x, z, share, spacing, LANDSCAPES[name].dunes, seed), spacing)
     return total
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.dune_fields import SLIDE_FRAME
 from worldgen.errors import ConfigError, InputError, nearest
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
@@ -148,7 +149,7 @@ class LearnedTerrain:
 
         if min(window.height, window.width) < 2:
             raise InputError(f"a window needs at least 2 x 2 cells; found {window.height} x {window.width}")
-        macro = self._parents(window).framed(max(margin(self.levels), ROOM_FRAME + 1))
+        macro = self._parents(window).framed(max(margin(self.levels), ROOM_FRAME + 1 + SLIDE_FRAME))
         return macro, self._relief(macro)
 
     def _parents(self, window: Window) -> Window:
@@ -185,15 +186,15 @@ class LearnedTerrain:
 
     def _sand(self, window: Window, macro: Window, relief: NDArray[np.float32]) -> NDArray[np.float32]:
         """Metres of dunes on a window, (H, W)."""
-        x, z = window.centres(self.spacing)
-        weights = self._mix(x, z)
-        if not has_dunes(weights):
+        if not has_dunes(self._mix(*window.centres(self.spacing))):
             return np.zeros((window.height, window.width), np.float32)
+        window = window.framed(SLIDE_FRAME)
+        x, z = window.centres(self.spacing)
         around = self._parents(window).framed(1)
-        origin = macro.row, macro.column
-        flat = room(around.framed(ROOM_FRAME).cut(relief, origin), self._coarse, around, self._calm(around))
+        wide = around.framed(ROOM_FRAME).cut(relief, (macro.row, macro.column))
+        flat = room(wide, self._coarse, around, self._calm(around))
         free = refined(flat, (around.row, around.column), window, 2**self.levels)
-        dunes = sand(weights, x, z, free, self.spacing, child_seed(self.seed, "relief"))
+        dunes = sand(self._mix(x, z), x, z, free, self.spacing, child_seed(self.seed, "relief"))
         return np.asarray(dunes, np.float32)
 
     def _calm(self, window: Window) -> FloatArray:

@@ -24,7 +24,7 @@ from scipy.ndimage import (
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
 from worldgen.drainage import drain, river_cells
-from worldgen.dune_fields import dune_field
+from worldgen.dune_fields import SLIDE_FRAME, dune_field, slid
 from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
@@ -307,7 +307,8 @@ def dunes(elevation: Array32, grid: Grid, height: float, seed: int) -> Array32:
     """Return (H, W) metres of sand (`dune_fields`) where the ground is not steep."""
     smooth = gaussian_filter(elevation, 60 / grid.spacing, mode="nearest")
     room = ramp(slope_degrees(smooth, grid.spacing), 11, 4).astype(np.float64)
-    return dune_field(grid.x[None, :], grid.z[:, None], room, grid.spacing, height, seed).astype(np.float32)
+    sand = dune_field(grid.x[None, :], grid.z[:, None], room, grid.spacing, height, seed)
+    return slid(np.pad(sand, SLIDE_FRAME, mode="edge"), grid.spacing).astype(np.float32)
 
 
 _SOURCES: dict[str, Callable[[WorldConfig], Heightmap]] = {

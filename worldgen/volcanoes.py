@@ -17,7 +17,7 @@ from worldgen.noise import fractal, permutation
 
 FloatArray = NDArray[np.float64]
 
-_SPREAD = 4.4  # radius of a stratovolcano over its height
+_SPREAD = 5.0  # radius of a stratovolcano over its height
 _CINDER_SPREAD = 3.3  # of a cinder cone: some 30 degrees between rim and foot
 _CINDER_CELL = 1400.0  # metres between places of cinder cones
 _CINDERS = 95.0  # metres of height of a middling cinder cone
@@ -31,8 +31,8 @@ def stratovolcanoes(x: FloatArray, z: FloatArray, largest: float, cell: float, s
     Parameters
     ----------
     largest : metres, height of the largest.
-    cell : metres between the places where one may stand, at least six times ``largest``; one stands on about
-        two of five.
+    cell : metres between the places where one may stand, at least eight times ``largest``; one stands on
+        about two of five.
     """
     table = permutation(seed, "volcanoes/ravines")
 
@@ -103,7 +103,7 @@ def _stratovolcano(
     spread = 1.7 + 2.6 * np.sqrt(distance)
     along_x, along_z = dx / distance * spread + 31.0 * turn, dz / distance * spread + 23.0 * shape
     folds = np.abs(fractal(along_x, along_z, table, octaves=2, gain=0.35))
-    depth = 0.3 + 0.12 * np.clip(shape, -1.5, 1.5)
+    depth = 0.21 + 0.08 * np.clip(shape, -1.5, 1.5)
     gorge = np.clip((distance - 0.05) / 0.2, 0.0, 1.0)
     flank *= 1 - depth * gorge * (1 - np.minimum(folds / 0.5, 1.0)) * (1 - 0.5 * part)
     rim = 0.045 + 0.11 * np.clip(turn - 0.5, 0.0, 1.2)  # one in four has a caldera
