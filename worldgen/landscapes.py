@@ -96,8 +96,8 @@ LANDSCAPES: dict[str, Landscape] = {
         cones=1500.0,
         age=0.5,
         variety=0.7,
-        mean=357,
-        deviation=159,
+        mean=299,
+        deviation=122,
     ),
 }
 
