@@ -1,17 +1,16 @@
-"""Windows of endless grids, computed in blocks of one fixed shape.
+"""Windows of endless grids, made piece by piece on all processors.
 
-Convolution kernels round differently for different shapes. So nets run over blocks of one shape, aligned to
-world coordinates, each on one thread: a window then has the same bits as the same cut of a larger one, in any
-order and on any number of threads.
+What fills a window must have the same bits for every cut into pieces (see `worldgen.models.correlation`):
+then a window equals the same cut of a larger one, in any order and on any number of threads.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import TypeVar
 
 import numpy as np
@@ -56,33 +55,42 @@ class Window:
         return array[..., rows[:, None], columns[None, :]]
 
 
-@contextmanager
-def pinned_threads(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
-    """Workers that each compute on one thread; the caller's torch setting is put back afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    workers = threads or os.cpu_count() or 1
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
+def workers(threads: int | None = None) -> ThreadPoolExecutor:
+    """Threads to fill pieces with; all processors by default."""
+    return ThreadPoolExecutor(threads or os.cpu_count() or 1)
 
 
-def fill_blocks(
+def pieces(window: Window, largest: int, grid: int) -> list[Window]:
+    """Cut a window, grown to multiples of ``grid``, into an even number of pieces of about equal size.
+
+    They have at most ``largest`` cells at a side, and those of small windows no fewer than a quarter of that.
+    """
+    edges: list[list[int]] = []
+    for first, size in ((window.row, window.height), (window.column, window.width)):
+        low, high = first // grid, -(-(first + size) // grid)
+        count = -(-((high - low) * grid) // largest)
+        if not edges and (high - low) * grid >= largest // 2:
+            count += count % 2
+        edges.append([(low + (high - low) * index // count) * grid for index in range(count + 1)])
+    return [
+        Window(top, left, bottom - top, right - left)
+        for (top, bottom), (left, right) in product(pairwise(edges[0]), pairwise(edges[1]))
+    ]
+
+
+def fill(
     window: Window,
-    side: int,
+    parts: list[Window],
     compute: Callable[[Window], NDArray[np.float32]],
     pool: ThreadPoolExecutor,
     channels: tuple[int, ...] = (),
 ) -> NDArray[np.float32]:
-    """Fill a window from blocks of ``side`` × ``side`` cells, aligned to multiples of ``side``.
+    """Fill a window from pieces that cover it.
 
     Parameters
     ----------
-    compute : makes one whole block, (*channels, side, side).
-    pool : from `pinned_threads`.
+    compute : makes one whole piece, (*channels, height, width).
+    pool : from `workers`.
 
     Returns
     -------
@@ -90,20 +98,15 @@ def fill_blocks(
     """
     filled = np.empty((*channels, window.height, window.width), dtype=np.float32)
 
-    def fill(block: Window) -> None:
-        top, left = block.row - window.row, block.column - window.column
-        rows = slice(max(top, 0), min(top + side, window.height))
-        columns = slice(max(left, 0), min(left + side, window.width))
-        whole = compute(block)
+    def place(part: Window) -> None:
+        top, left = part.row - window.row, part.column - window.column
+        rows = slice(max(top, 0), min(top + part.height, window.height))
+        columns = slice(max(left, 0), min(left + part.width, window.width))
+        whole = compute(part)
         filled[..., rows, columns] = whole[
             ..., rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
         ]
 
-    blocks = [
-        Window(row * side, column * side, side, side)
-        for row in range(window.row // side, (window.row + window.height - 1) // side + 1)
-        for column in range(window.column // side, (window.column + window.width - 1) // side + 1)
-    ]
-    for _ in pool.map(fill, blocks):
+    for _ in pool.map(place, parts):
         pass
     return filled

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.kernel import kernel
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -113,11 +115,30 @@ def hashed_noise(
     rows = np.arange(row, row + height, dtype=np.int64).view(np.uint64)
     columns = np.arange(column, column + width, dtype=np.int64).view(np.uint64)
     by_row = _mix(keys[:, None] + _mix(rows)[None, :])  # (C, H)
-    bits = _mix(by_row[:, :, None] + _mix(columns * _word(0x9E3779B97F4A7C15))[None, None, :])  # (C, H, W)
-    total = bits.view(np.uint16).reshape(*bits.shape, 4).sum(axis=-1, dtype=np.int32)
+    noise = np.empty((channels, height, width), np.float32)
     # The sum has mean 2 · 65535 and variance 4 · (65536² - 1) / 12.
-    noise: NDArray[np.float32] = (total - 131070).astype(np.float32)
-    return noise * np.float32(np.sqrt(3.0 / (65536.0**2 - 1)))
+    _hash(
+        by_row, _mix(columns * _word(0x9E3779B97F4A7C15)), np.float32(np.sqrt(3.0 / (65536.0**2 - 1))), noise
+    )
+    return noise
+
+
+@kernel
+def _hash(
+    by_row: NDArray[np.uint64], by_column: NDArray[np.uint64], scale: np.float32, noise: NDArray[np.float32]
+) -> None:
+    low = np.uint64(0xFFFF)
+    for channel in range(noise.shape[0]):
+        for row in range(noise.shape[1]):
+            key, line = by_row[channel, row], noise[channel, row]
+            for column in range(line.size):
+                x = key + by_column[column] + np.uint64(0x9E3779B97F4A7C15)
+                x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+                x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+                x ^= x >> np.uint64(31)
+                pair = (x & low) + ((x >> np.uint64(16)) & low)
+                pair += ((x >> np.uint64(32)) & low) + (x >> np.uint64(48))
+                line[column] = np.float32(np.int64(pair) - 131070) * scale
 
 
 def _word(value: int) -> np.uint64:

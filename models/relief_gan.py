@@ -1,4 +1,4 @@
-"""Random access to the relief net: numpy in, numpy out, in canonical blocks (`worldgen.models.blocks`)."""
+"""Random access to the relief net: numpy in, numpy out, any window with the same bits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.models.blocks import Window, fill_blocks, pinned_threads
+from worldgen.models.blocks import Window, fill, pieces, workers
 from worldgen.models.checkpoint import WEIGHTS, load_net
 from worldgen.models.layers import hashed_noise
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from worldgen.models.relief_net import ReliefNet
 
 WEIGHT_FILE = WEIGHTS / "terrain_relief.safetensors"
-BLOCK = 96  # cells per side of a canonical block, a multiple of `relief_net.GRID`
+PIECE = 384  # cells per side of what is worked on at once, at most
 _LEVEL = -16  # level of hashed noise, apart from those of the amplifier and of landforms
 
 
@@ -72,34 +72,30 @@ def redraw(
     -------
     (window.height, window.width) float32 metres, the same bits for every window and number of threads.
     """
-    import torch
-
-    from worldgen.models.relief_net import HALO, NOISE, STEEPNESS, noise_sizes, noise_starts
+    from worldgen.models.relief_inference import ReliefPass
+    from worldgen.models.relief_net import GRID, HALO, NOISE, STEEPNESS, noise_sizes, noise_starts
 
     origin = window.row - HALO, window.column - HALO
     land = np.ascontiguousarray(elevation, dtype=np.float32)
     flow = drained_cells(area, spacing).astype(np.float32)
-    table = torch.tensor([STEEPNESS[name] for name in net.styles]).reshape(1, -1, 1, 1)
-    metres = torch.full((1, 1, 1, 1), spacing)
+    net_pass = ReliefPass(net)
 
-    def compute(block: Window) -> NDArray[np.float32]:
-        wide = block.framed(HALO)
-        mix = torch.from_numpy(style if style.shape[-1] == 1 else wide.cut(style, origin))[None]
-        noise = []
-        sizes = zip(noise_starts(block.row, block.column), noise_sizes(wide.height), NOISE, strict=True)
-        for level, ((row, column), size, count) in enumerate(sizes):
-            noise.append(hashed_noise(seed, _LEVEL - level, count, row, column, size, size))
-        with torch.inference_mode():
-            redrawn = net(
-                torch.from_numpy(wide.cut(land, origin))[None, None],
-                torch.from_numpy(wide.cut(flow, origin))[None, None],
-                metres,
-                (mix * table).sum(dim=1, keepdim=True),
-                [torch.from_numpy(part)[None] for part in noise],
-                mix,
-                sharp=sharp,
+    def compute(part: Window) -> NDArray[np.float32]:
+        wide = part.framed(HALO)
+        mix = np.broadcast_to(style, (len(style), *land.shape)) if style.shape[-1] == 1 else style
+        mix = wide.cut(mix, origin)
+        steepness = np.zeros(mix.shape[1:], np.float32)
+        for name, weight in zip(net.styles, mix, strict=True):
+            steepness += np.float32(STEEPNESS[name]) * weight
+        sizes = zip(noise_sizes(wide.height), noise_sizes(wide.width), strict=True)
+        noise = [
+            hashed_noise(seed, _LEVEL - level, NOISE[level], *start, *size)
+            for level, (start, size) in enumerate(
+                zip(noise_starts(part.row, part.column), sizes, strict=True)
             )
-        return np.asarray(redrawn[0, 0].numpy(), dtype=np.float32)
+        ]
+        maps = wide.cut(land, origin), wide.cut(flow, origin)
+        return net_pass(*maps, spacing, steepness, noise, mix, sharp)
 
-    with pinned_threads(threads) as pool:
-        return fill_blocks(window, BLOCK, compute, pool)
+    with workers(threads) as pool:
+        return fill(window, pieces(window, PIECE, GRID), compute, pool)

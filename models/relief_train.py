@@ -52,7 +52,7 @@ class ReliefTraining(RunSettings):
     widths: tuple[int, int, int] = Field((24, 48, 64), description="channels at the three resolutions")
     judge_widths: tuple[int, int, int] = Field((48, 96, 128), description="channels of the discriminator")
     keep: tuple[float, float, float] = Field(
-        (0.2, 0.8, 3.0), description=f"weight of the change in means over {KEPT_CELLS} cells, in slopes"
+        (0.05, 0.3, 1.5), description=f"weight of the change in means over {KEPT_CELLS} cells, in slopes"
     )
     drainage: float = Field(
         4.0, ge=0, description="weight of the water that stands beyond that on real crops"

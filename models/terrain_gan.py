@@ -16,19 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
-from worldgen.models.blocks import Window, fill_blocks, pinned_threads
+from worldgen.models.blocks import Window, fill, pieces, workers
 from worldgen.models.checkpoint import WEIGHTS, load_net
 from worldgen.models.layers import DOWN_HALO, downsample, hashed_noise
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from worldgen.models.terrain_inference import AmplifierPass
     from worldgen.models.terrain_net import Amplifier
 
 WEIGHT_FILE = WEIGHTS / "terrain_amplifier.safetensors"
-BLOCK = (
-    96  # coarse cells per side of a canonical block; 64 has 25 % more halo, 128 wastes more at window edges
-)
+PIECE = 512  # fine cells per side of what is worked on at once, at most
+_GRID = 4  # fine cells that pieces start and end at multiples of: `correlation.correlate_pairs`
 
 
 def load_amplifier(path: Path | None = None) -> Amplifier:
@@ -49,7 +47,7 @@ def margin(levels: int) -> int:
 
     cells = 0
     for _ in range(levels):
-        cells = HALO + (cells + 1) // 2
+        cells = HALO + 1 + (cells + 1) // 2  # one more: rows go by pairs
     return cells
 
 
@@ -142,17 +140,19 @@ def amplify(
     window = Window(row, column, height, width)
     windows = [window]  # needed at each level, coarsest first
     for _ in range(levels):
-        windows.insert(0, windows[0].parents(_halo()))
+        windows.insert(0, _grown(windows[0]).parents(_halo()))
     _check_halo(elevation.shape, origin, windows[0], margin(levels))
     if not levels:
         return window.cut(elevation, origin)
-    net = load_amplifier() if net is None else net
+    from worldgen.models.terrain_inference import AmplifierPass
+
+    refine = AmplifierPass(load_amplifier() if net is None else net)
     here = origin
-    with pinned_threads(threads) as pool:
+    with workers(threads) as pool:
         for level, wanted in enumerate(windows[1:]):
             key, rough = (seed, level), 1.0 if level else roughness
             mix = None if style is None else _Mix(style, origin, 2**level)
-            elevation = _refine(net, elevation, here, spacing / 2**level, wanted, key, rough, mix, pool)
+            elevation = _refined(refine, elevation, here, spacing / 2**level, wanted, key, rough, mix, pool)
             here = wanted.row, wanted.column
     return elevation
 
@@ -165,14 +165,16 @@ class _Mix:
     origin: tuple[int, int]
     step: int
 
-    def on(self, window: Window) -> Tensor:
-        """(1, S, h, w), or (1, S, 1, 1) where the mix is the same everywhere."""
-        import torch
+    def on(self, window: Window) -> NDArray[np.float32]:
+        """(S, h, w), or (S, 1, 1) where the mix is the same everywhere."""
+        flat = self.weights.shape[-1] == 1
+        return self.weights if flat else window.cut(self.weights, self.origin, self.step)
 
-        weights = self.weights
-        if weights.shape[-1] > 1:
-            weights = window.cut(weights, self.origin, self.step)
-        return torch.from_numpy(np.ascontiguousarray(weights))[None]
+
+def _grown(window: Window) -> Window:
+    """The window with rows up to multiples of `_GRID`."""
+    row = window.row // _GRID * _GRID
+    return Window(row, window.column, -((row - window.row - window.height) // _GRID) * _GRID, window.width)
 
 
 def _halo() -> int:
@@ -193,8 +195,8 @@ def _check_halo(shape: tuple[int, ...], origin: tuple[int, int], needed: Window,
             )
 
 
-def _refine(
-    net: Amplifier,
+def _refined(
+    refine: AmplifierPass,
     elevation: NDArray[np.float32],
     origin: tuple[int, int],
     spacing: float,
@@ -204,27 +206,16 @@ def _refine(
     mix: _Mix | None,
     pool: ThreadPoolExecutor,
 ) -> NDArray[np.float32]:
-    """Refine one level: fill ``window`` of the fine grid from canonical blocks of 2 BLOCK fine cells.
+    """Refine one level: fill ``window`` of the fine grid.
 
-    Cells beyond the given map are clamped to its edge: they only feed parts of a block that lie outside the
-    wanted window.
+    Cells beyond the given map are clamped to its edge: they only feed columns outside the wanted window.
     """
-    import torch
+    from worldgen.models.terrain_net import NOISE
 
-    from worldgen.models.terrain_net import HALO, NOISE
-
-    def compute(block: Window) -> NDArray[np.float32]:
-        wide = Window(block.row // 2, block.column // 2, BLOCK, BLOCK).framed(HALO)
-        coarse = torch.from_numpy(wide.cut(elevation, origin))[None, None]
+    def compute(part: Window) -> NDArray[np.float32]:
+        wide = part.parents(_halo())
         noise = hashed_noise(key[0], key[1], NOISE, wide.row, wide.column, wide.height, wide.width)
-        with torch.inference_mode():
-            fine = net(
-                coarse,
-                torch.full((1, 1, 1, 1), spacing),
-                torch.from_numpy(noise)[None],
-                roughness,
-                None if mix is None else mix.on(wide),
-            )
-        return np.asarray(fine[0, 0].numpy(), dtype=np.float32)
+        style = None if mix is None else mix.on(wide)
+        return refine(wide.cut(elevation, origin), spacing, noise, roughness, style)
 
-    return fill_blocks(window, 2 * BLOCK, compute, pool)
+    return fill(window, pieces(window, PIECE, _GRID), compute, pool)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.models.blocks import Window, fill_blocks, pinned_threads
+from worldgen.models.blocks import Window, fill
 from worldgen.models.layers import hashed_noise
 
 if TYPE_CHECKING:
@@ -66,8 +68,22 @@ def decode(
             maps: Array = net.decode(near, styles, kinds, noise, trim=True)[0].numpy()
         return maps
 
-    with pinned_threads(threads) as pool:
-        return fill_blocks(window, BLOCK * cell, compute, pool, (channels,))
+    # Convolutions of torch round differently for other shapes and threads: blocks of one shape, aligned to the
+    # world, each on one thread, make a window the same to the bit as a cut of a larger one.
+    side = BLOCK * cell
+    blocks = [
+        Window(row * side, column * side, side, side)
+        for row in range(window.row // side, (window.row + window.height - 1) // side + 1)
+        for column in range(window.column // side, (window.column + window.width - 1) // side + 1)
+    ]
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(
+            threads or os.cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            return fill(window, blocks, compute, pool, (channels,))
+    finally:
+        torch.set_num_threads(before)
 
 
 def _noise(seed: int, stage: int, cells: Window, around: int, period: tuple[int, int] | None) -> Array:

@@ -107,7 +107,7 @@ def test_net_says_which_shape_it_wants(net: Amplifier) -> None:
 def test_any_window_is_a_cut_of_a_larger_one(
     net: Amplifier, coarse: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terrain_gan, "BLOCK", 16)  # many blocks in a small window
+    monkeypatch.setattr(terrain_gan, "PIECE", 32)  # many pieces in a small window
     common = {"levels": 2, "seed": 5, "origin": (-60, -55), "net": net}
     whole = amplify(coarse, 120.0, row=-70, column=-60, height=150, width=130, threads=2, **common)
     for row, column, height, width in [(-70, -60, 1, 1), (-9, -31, 40, 33), (3, 7, 71, 20), (-64, 0, 64, 64)]:

@@ -89,6 +89,12 @@ def landform(
             elevation = _filled(initial_relief(weights, uplift, x, z, seed) + bumps, cell)
             if guided is not None:
                 elevation = guided.initial(elevation, bumps)
+            edge = _SINK_REACH + _FILLING  # rows and columns that filling alone has read
+            here = windows[level] = here.framed(-edge)
+            elevation = np.ascontiguousarray(elevation[edge:-edge, edge:-edge])
+            whole_land = (getattr(land, part.name) for part in fields(Ground))
+            land = Ground(*(np.ascontiguousarray(part[edge:-edge, edge:-edge]) for part in whole_land))
+            guided = None if guide is None else guide.on(here, cell)
             water = elevation.copy()
             area = np.full(elevation.shape, cell * cell * 1e-6)
         else:
@@ -106,7 +112,7 @@ def landform(
         np.maximum(water, elevation, out=water)
         rock = (hardness, land.layers, land.creep)
         relax(elevation, water, area, rise, *rock, target, hold, roof, cell, STEPS[level])
-        cut = frames[level]
+        cut = REACH * STEPS[level]
         elevation, water, area = (part[cut:-cut, cut:-cut] for part in (elevation, water, area))
         whole = here.framed(-cut)  # what is valid of this level
     return _bent(np.ascontiguousarray(water), np.ascontiguousarray(area), window, seed)

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.models.layers import hashed_noise
 from worldgen.noise import fractal, permutation
+from worldgen.volcanoes import stratovolcanoes
 
 FloatArray = NDArray[np.float64]
 Weights = Mapping[str, FloatArray | float]  # weight of each style, everywhere or at each cell; they sum to 1
+
+_YOUNG = 0.5  # of a volcano's height, that erosion works on; the cone itself comes when all is done
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,12 @@ class Landscape:
     plateau : metres by which tablelands stand above lowlands before rivers cut them.
     layers : how many times harder the hard layers of rock are than the soft ones between them; 1 for none.
     cones : metres of height of the largest volcanoes; 0 for none.
+    dunes : metres of height of the largest dunes; 0 for none.
     hardness : how much the rock varies from place to place.
     age : share of the way to a steady state that one step goes; young lands keep what they started from.
     variety : how much uplift differs from region to region.
     trunk : how gently the land rises from trunk valleys to the ranges beside them.
-    mean : metres, mean elevation of such land as `landforms` makes it.
+    mean : metres, mean elevation of such land as it is made, volcanoes included.
     deviation : metres, standard deviation of its elevation within squares of 20 km.
     """
 
@@ -51,6 +54,7 @@ class Landscape:
     plateau: float = 0.0
     layers: float = 1.0
     cones: float = 0.0
+    dunes: float = 0.0
     hardness: float = 0.5
     age: float = 1.0
     variety: float = 0.5
@@ -77,17 +81,23 @@ LANDSCAPES: dict[str, Landscape] = {
         deviation=207,
     ),
     "desert": Landscape(
-        steepness=0.12, stretch=3.0, wavelength=12_000.0, uplift=(0.12, 1.3), mean=218, deviation=136
+        steepness=0.12,
+        stretch=3.0,
+        wavelength=12_000.0,
+        uplift=(0.12, 1.3),
+        dunes=70.0,
+        mean=218,
+        deviation=136,
     ),
     "volcanic": Landscape(
-        steepness=0.09,
+        steepness=0.075,
         wavelength=12_000.0,
         uplift=(0.5, 1.2),
-        cones=1900.0,
+        cones=1500.0,
         age=0.5,
         variety=0.7,
-        mean=329,
-        deviation=126,
+        mean=299,
+        deviation=122,
     ),
 }
 
@@ -163,11 +173,15 @@ def initial_relief(
 
 
 def young_relief(weights: Weights, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
-    """Metres that come late, so that rivers have hardly cut them: x (1, W), z (H, 1) -> (H, W)."""
+    """Metres that rise late: massifs of older lava where volcanoes will stand (`late_landforms`).
+
+    x (1, W), z (H, 1) -> (H, W). Rivers cut them, and flow away from them.
+    """
     total = np.zeros(np.broadcast_shapes(x.shape, z.shape))
     for name, weight in weights.items():
-        if LANDSCAPES[name].cones:
-            total += weight * _cones(LANDSCAPES[name], x, z, seed)
+        land = LANDSCAPES[name]
+        if land.cones:
+            total += weight * _YOUNG * stratovolcanoes(x, z, land.cones, land.wavelength, seed)
     return total
 
 
@@ -201,29 +215,3 @@ def _step(value: FloatArray, low: float, high: float) -> FloatArray:
     """Smooth step from 0 at ``low`` to 1 at ``high``."""
     part = np.clip((value - low) / (high - low), 0.0, 1.0)
     return part * part * (3 - 2 * part)
-
-
-def _cones(land: Landscape, x: FloatArray, z: FloatArray, seed: int) -> FloatArray:
-    """Volcanoes: one in about every third cell of a coarse grid, with a concave flank and a crater."""
-    side = land.wavelength
-    column, row = np.floor(x / side).astype(np.int64), np.floor(z / side).astype(np.int64)
-    top, left = int(row.min()) - 1, int(column.min()) - 1
-    dice = hashed_noise(
-        seed, -1, 4, top, left, int(row.max()) + 2 - top, int(column.max()) + 2 - left
-    ).astype(np.float64)
-    height = np.zeros(np.broadcast_shapes(x.shape, z.shape))
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            at_row, at_column = row + down, column + right
-            there, shift_x, shift_z, size = dice[:, at_row - top, at_column - left]
-            centre_x = (at_column + 0.5 + 0.15 * shift_x) * side
-            centre_z = (at_row + 0.5 + 0.15 * shift_z) * side
-            distance = np.sqrt((x - centre_x) ** 2 + (z - centre_z) ** 2)
-            peak = land.cones * np.clip(0.5 + 0.25 * size, 0.12, 1.0) * (there > 0.3)
-            radius = 4.2 * np.maximum(peak, 1.0)
-            part = np.clip(1 - distance / radius, 0.0, 1.0)
-            cone = np.minimum(
-                part * part * (0.4 + 0.6 * part), 0.86 - 0.5 * np.clip(1 - distance / (0.06 * radius), 0, 1)
-            )
-            height += peak * cone
-    return height

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.dune_fields import SLIDE_FRAME
 from worldgen.errors import ConfigError, InputError, nearest
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.landforms import landform
 from worldgen.landscapes import LANDSCAPES, Weights, nominal
+from worldgen.late_landforms import ROOM_FRAME, cinders, has_dunes, refined, room, sand, volcanoes
 from worldgen.models.blocks import Window
 from worldgen.noise import fractal, permutation
 from worldgen.rng import child_seed
@@ -110,32 +112,22 @@ class LearnedTerrain:
         ------
         InputError : the window has fewer than 2 cells at a side.
         """
-        from worldgen.models.terrain_gan import amplify, load_amplifier, margin
-
-        if min(height, width) < 2:
-            raise InputError(f"a window needs at least 2 x 2 cells; found {height} x {width}")
-        wanted, step = Window(row, column, height, width), 2**self.levels
-        macro = wanted
-        for _ in range(self.levels):
-            macro = macro.parents(0)
-        macro = macro.framed(margin(self.levels))
-        if self._amplifier is None:
-            self._amplifier = load_amplifier()
-        relief, weights = self._relief(macro, self._amplifier.styles)
-        elevation = amplify(
-            relief,
-            self.spacing * step,
-            levels=self.levels,
-            seed=child_seed(self.seed, "terrain"),
-            row=row,
-            column=column,
-            height=height,
-            width=width,
-            origin=(macro.row, macro.column),
-            style=weights,
-            net=self._amplifier,
-        )
+        window = Window(row, column, height, width)
+        macro, relief = self._macro(window)
+        elevation = self._bare(window, macro, relief) + self._sand(window, macro, relief)
         return self._heightmap(elevation, row, column)
+
+    def bare(self, row: int, column: int, height: int, width: int) -> Heightmap:
+        """Make one window as `window` does, without its dunes."""
+        window = Window(row, column, height, width)
+        return self._heightmap(self._bare(window, *self._macro(window)), row, column)
+
+    def sand(self, row: int, column: int, height: int, width: int) -> NDArray[np.float32]:
+        """Metres by which the dunes of `window` stand above what is `bare`, (height, width)."""
+        window = Window(row, column, height, width)
+        if not has_dunes(self._mix(*window.centres(self.spacing))):
+            return np.zeros((height, width), np.float32)
+        return self._sand(window, *self._macro(window))
 
     def drained(self, row: int, column: int, height: int, width: int) -> Heightmap:
         """Make one window as `window` does, then lead its rivers downhill (`worldgen.drainage.drain`).
@@ -145,25 +137,85 @@ class LearnedTerrain:
         """
         from worldgen.drainage import drain
 
-        frame = DRAINAGE_FRAME
-        wide = self.window(row - frame, column - frame, height + 2 * frame, width + 2 * frame)
-        elevation = drain(wide.elevation, self.spacing)[frame:-frame, frame:-frame]
-        return self._heightmap(elevation, row, column)
+        frame, window = DRAINAGE_FRAME, Window(row, column, height, width)
+        wide = window.framed(frame)
+        macro, relief = self._macro(wide)
+        elevation = drain(self._bare(wide, macro, relief), self.spacing)[frame:-frame, frame:-frame]
+        return self._heightmap(elevation + self._sand(window, macro, relief), row, column)
+
+    def _macro(self, window: Window) -> tuple[Window, NDArray[np.float32]]:
+        """Cells of the macro relief that a window needs, and their elevation, (H, W) metres."""
+        from worldgen.models.terrain_gan import margin
+
+        if min(window.height, window.width) < 2:
+            raise InputError(f"a window needs at least 2 x 2 cells; found {window.height} x {window.width}")
+        macro = self._parents(window).framed(max(margin(self.levels), ROOM_FRAME + 1 + SLIDE_FRAME))
+        return macro, self._relief(macro)
+
+    def _parents(self, window: Window) -> Window:
+        """The cells of the macro relief that a window lies in."""
+        for _ in range(self.levels):
+            window = window.parents(0)
+        return window
+
+    def _bare(self, window: Window, macro: Window, relief: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The macro relief refined to a window, and cinder cones, (H, W) metres."""
+        from worldgen.models.terrain_gan import amplify, load_amplifier
+
+        if self._amplifier is None:
+            self._amplifier = load_amplifier()
+        elevation = amplify(
+            relief,
+            self._coarse,
+            levels=self.levels,
+            seed=child_seed(self.seed, "terrain"),
+            row=window.row,
+            column=window.column,
+            height=window.height,
+            width=window.width,
+            origin=(macro.row, macro.column),
+            style=self._weights(macro, self._amplifier.styles),
+            net=self._amplifier,
+        )
+        x, z = window.centres(self.spacing)
+        late = cinders(self._mix(x, z), x, z, child_seed(self.seed, "relief"))
+        if np.any(late):
+            around = self._parents(window).framed(1)
+            late *= 1 - refined(self._calm(around), (around.row, around.column), window, 2**self.levels)
+        return np.asarray(elevation + late, np.float32)
+
+    def _sand(self, window: Window, macro: Window, relief: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Metres of dunes on a window, (H, W)."""
+        if not has_dunes(self._mix(*window.centres(self.spacing))):
+            return np.zeros((window.height, window.width), np.float32)
+        window = window.framed(SLIDE_FRAME)
+        x, z = window.centres(self.spacing)
+        around = self._parents(window).framed(1)
+        wide = around.framed(ROOM_FRAME).cut(relief, (macro.row, macro.column))
+        flat = room(wide, self._coarse, around, self._calm(around))
+        free = refined(flat, (around.row, around.column), window, 2**self.levels)
+        dunes = sand(self._mix(x, z), x, z, free, self.spacing, child_seed(self.seed, "relief"))
+        return np.asarray(dunes, np.float32)
+
+    def _calm(self, window: Window) -> FloatArray:
+        """1 where a sketch says what lies there, 0 where the land is free, (H, W) on the macro relief."""
+        guide = self._guided()
+        if guide is None:
+            return np.zeros((window.height, window.width))
+        return guide.on(window, self._coarse).calm
 
     def _heightmap(self, elevation: NDArray[np.float32], row: int, column: int) -> Heightmap:
         origin = (column + 0.5) * self.spacing, (row + 0.5) * self.spacing
         return Heightmap(elevation, Grid((elevation.shape[0], elevation.shape[1]), self.spacing, origin))
 
-    def _relief(
-        self, window: Window, styles: Sequence[str]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Macro relief of a window, (H, W) metres, and the styles' weights, (S, H, W) or (S, 1, 1)."""
+    def _relief(self, window: Window) -> NDArray[np.float32]:
+        """Macro relief of a window, (H, W) metres."""
         guide = self._guided()
         wide = window if guide is None else window.framed(guide.frame)
         elevation = self._land(wide, guide)
         if guide is not None:
             elevation = guide.corrected(elevation, wide)
-        return elevation.astype(np.float32), self._weights(window, styles)
+        return elevation.astype(np.float32)
 
     def _weights(self, window: Window, styles: Sequence[str]) -> NDArray[np.float32]:
         """Weights of styles that the nets are told on the macro relief, (S, H, W).
@@ -198,8 +250,13 @@ class LearnedTerrain:
             net=self._relief_net,
             sharp=self.levels > 0,
         )
-        factor, shift = self._vertical(self._mix(*window.centres(self._coarse)))
-        return redrawn.astype(np.float64) * factor + shift
+        x, z = window.centres(self._coarse)
+        weights = self._mix(x, z)
+        late = volcanoes(weights, x, z, child_seed(self.seed, "relief"))
+        if guide is not None and np.any(late):
+            late = late * (1 - guide.on(window, self._coarse).calm)
+        factor, shift = self._vertical(weights)
+        return (redrawn.astype(np.float64) + late) * factor + shift
 
     def _vertical(self, weights: Weights) -> tuple[FloatArray | float, FloatArray | float]:
         """Factor and shift that give a mix of styles its mean elevation and relief."""

@@ -7,6 +7,9 @@ Sources: K. Perlin, "Improving noise", SIGGRAPH 2002; S. Gustavson, "Simplex noi
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +38,7 @@ _GRADIENTS = np.array([
     (0, 1, 1), (0, -1, 1), (0, 1, -1), (0, -1, -1), (1, 0, -1), (-1, 0, -1), (0, -1, 1), (0, 1, 1),
 ], dtype=np.float64)
 # fmt: on
+_POINTS = 20_000  # points that are worth a thread of their own
 _SKEW = 0.5 * (math.sqrt(3.0) - 1.0)
 _UNSKEW = (3.0 - math.sqrt(3.0)) / 6.0
 
@@ -137,7 +141,18 @@ def _evaluate(
     out = np.empty(wide_x.shape, np.float64)
     flat_x = np.ascontiguousarray(wide_x, np.float64).ravel()
     flat_y = np.ascontiguousarray(wide_y, np.float64).ravel()
-    _fill(kind, flat_x, flat_y, octaves, gain, lacunarity, table, out.reshape(-1))
+    flat = out.reshape(-1)
+
+    def fill(part: slice) -> None:
+        _fill(kind, flat_x[part], flat_y[part], octaves, gain, lacunarity, table, flat[part])
+
+    count = min(os.cpu_count() or 1, 1 + out.size // _POINTS)
+    edges = [out.size * index // count for index in range(count + 1)]
+    if count == 1:
+        fill(slice(None))
+    else:
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(fill, starmap(slice, pairwise(edges))))
     return out
 
 

@@ -24,6 +24,7 @@ from scipy.ndimage import (
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
 from worldgen.drainage import drain, river_cells
+from worldgen.dune_fields import SLIDE_FRAME, dune_field, slid
 from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
@@ -65,16 +66,8 @@ def learned(config: WorldConfig) -> Heightmap:
     terrain = config.terrain
     if terrain.style is not None:
         first = -(config.size // 2)
-        land = LearnedTerrain(
-            child_seed(config.seed, "land"),
-            terrain.style,
-            config.spacing,
-            sketch=_sketch(config, (first + 0.5) * config.spacing - grid.origin[0]),
-            mean_elevation=terrain.style_mean,
-            relief=terrain.style_relief,
-        )
-        elevation = land.window(first, first, config.size, config.size).elevation
-        return Heightmap(elevation + np.float32(config.terrain.base), grid)
+        elevation = _land(config).bare(first, first, config.size, config.size).elevation
+        return Heightmap(elevation + np.float32(terrain.base), grid)
     levels = int(
         np.clip(
             round(np.log2(config.terrain.feature_size / _CELLS_PER_FEATURE / config.spacing)),
@@ -93,6 +86,21 @@ def learned(config: WorldConfig) -> Heightmap:
     middle = slice(pad, pad + inside)
     macro = macro_relief(config.terrain, coarse, (middle, middle), child_seed(config.seed, "relief"))
     return Heightmap(refine(macro, coarse_spacing, levels, pad, grid.shape, config.seed), grid)
+
+
+def _land(config: WorldConfig) -> LearnedTerrain:
+    """The endless land that a world of a style is a piece of."""
+    terrain = config.terrain
+    assert terrain.style is not None
+    first = -(config.size // 2)
+    return LearnedTerrain(
+        child_seed(config.seed, "land"),
+        terrain.style,
+        config.spacing,
+        sketch=_sketch(config, (first + 0.5) * config.spacing - _grid(config).origin[0]),
+        mean_elevation=terrain.style_mean,
+        relief=terrain.style_relief,
+    )
 
 
 def _sketch(config: WorldConfig, shift: float) -> Sketch | None:
@@ -220,7 +228,7 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     """Let water cut gullies and slopes that are too steep slide, lay mesa steps, river beds and dunes.
 
     A file's land was eroded by nature: it stays as it is. The endless land of a style was eroded as it was
-    made: it only gets river beds and dunes.
+    made: it only gets river beds, and dunes of its own or of the height that is asked for.
     """
     if config.terrain.source == "dem":
         return heightmap
@@ -248,8 +256,13 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     elevation = elevation.astype(np.float32)
     if config.erosion.rivers > 0:
         elevation = drain(elevation, spacing, sea_level=config.sea_level, strength=config.erosion.rivers)
+    sand = np.zeros((1, 1), np.float32)
     if config.terrain.dunes > 0:
         sand = dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
+    elif made_whole:
+        first = -(config.size // 2)
+        sand = _land(config).sand(first, first, config.size, config.size)
+    if sand.any():
         if config.erosion.rivers > 0:
             sand = sand * _off_rivers(elevation, spacing, config.sea_level)
         elevation = elevation + sand
@@ -291,25 +304,11 @@ def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array3
 
 
 def dunes(elevation: Array32, grid: Grid, height: float, seed: int) -> Array32:
-    """Return (H, W) metres of sand: transverse dunes with a gentle windward and a steep lee side.
-
-    Their crests wander and break up with slow noise, and they die out where the ground is steep or high above
-    its surroundings.
-    """
-    x, z = grid.x[None, :], grid.z[:, None]
-    wavelength = 13 * height
-    bend = fractal(x / (6 * wavelength), z / (6 * wavelength), permutation(seed, "dunes/bend"), octaves=3)
-    ripple = fractal(
-        x / (1.6 * wavelength), z / (1.6 * wavelength), permutation(seed, "dunes/crest"), octaves=3
-    )
-    phase = (0.83 * x + 0.56 * z) / wavelength + 0.8 * bend + 0.2 * ripple
-    part = phase - np.floor(phase)
-    lee = 0.72  # share of the windward side; the lee side stands near the angle of repose, 33 degrees
-    profile = np.where(part < lee, ramp(part, 0, lee), ramp(part, 1, lee))
-    size = np.clip(0.55 + 0.8 * ripple, 0.1, 1.2)
+    """Return (H, W) metres of sand (`dune_fields`) where the ground is not steep."""
     smooth = gaussian_filter(elevation, 60 / grid.spacing, mode="nearest")
-    room = ramp(slope_degrees(smooth, grid.spacing), 11, 4)
-    return (height * profile * size * room).astype(np.float32)
+    room = ramp(slope_degrees(smooth, grid.spacing), 11, 4).astype(np.float64)
+    sand = dune_field(grid.x[None, :], grid.z[:, None], room, grid.spacing, height, seed)
+    return slid(np.pad(sand, SLIDE_FRAME, mode="edge"), grid.spacing).astype(np.float32)
 
 
 _SOURCES: dict[str, Callable[[WorldConfig], Heightmap]] = {
