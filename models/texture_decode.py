@@ -68,8 +68,8 @@ def decode(
             maps: Array = net.decode(near, styles, kinds, noise, trim=True)[0].numpy()
         return maps
 
-    # Convolutions of torch round differently for other shapes and threads: blocks of one shape, aligned to the
-    # world, each on one thread, make a window the same to the bit as a cut of a larger one.
+    # Convolutions of torch round differently for other shapes and threads: blocks of one shape, aligned to
+    # the world, each on one thread, make a window the same to the bit as a cut of a larger one.
     side = BLOCK * cell
     blocks = [
         Window(row * side, column * side, side, side)

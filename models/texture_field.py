@@ -108,7 +108,7 @@ def _smooth(planes: Array) -> Array:
 
 
 def _smooth_noise(seed: int, window: Window) -> Array:
-    """Noise (h, w) of about unit variance that varies over some three cells; sums have one order everywhere."""
+    """Noise (h, w) of about unit variance that varies over some three cells; its sums have one order."""
     from scipy.ndimage import correlate1d
 
     taps = np.array([1, 4, 6, 4, 1], np.float32) / np.float32(

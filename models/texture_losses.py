@@ -89,6 +89,30 @@ def detail_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, 
     return near / 6, whole / 6
 
 
+def lattice_loss(found: Tensor, wanted: Tensor, weight: Tensor, cell: int) -> Tensor:
+    """How much the latent's cells show: what is the same at one texel of all cells of a crop.
+
+    L1 of the mean map and of the mean steps, over cells, against those of the wanted maps. Without it normals
+    stepped a quarter more at the cells' borders than inside them.
+    """
+
+    def folded(planes: Tensor) -> Tensor:
+        batch, channels, rows, columns = planes.shape
+        return planes.reshape(batch, channels, rows // cell, cell, columns // cell, cell).mean(dim=(2, 4))
+
+    total = found.new_zeros(())
+    present = (weight.amax(dim=(2, 3), keepdim=True) > 0).float()
+    for step in ((0, 0), (0, 1), (1, 0)):
+        pair = [planes * weight for planes in (found, wanted)]
+        if any(step):
+            pair = [(planes - planes.roll(step, dims=(2, 3))).abs() for planes in pair]
+        pair = [folded(planes) for planes in pair]
+        total = total + ((pair[0] - pair[1]).abs() * present * WEIGHTS).sum() / (
+            present.sum() * cell**2
+        ).clamp_min(1.0)
+    return total / 3
+
+
 def sliced_wasserstein(found: Tensor, wanted: Tensor, present: Tensor, generator: torch.Generator) -> Tensor:
     """Distance of the distributions of fine features, of each crop to its own, whatever their places.
 

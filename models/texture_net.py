@@ -1,4 +1,4 @@
-"""The texture VAE's nets: encoder, decoder, and the patch critic that trains them to be sharp.
+"""The texture VAE's nets: encoder and decoder.
 
 Everything is convolutional and wraps (circular padding), so a decoded map tiles exactly and rolling the
 latent rolls the result. No normalisation layer looks across the picture (that would tie a texel to the far
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -90,7 +91,8 @@ class Block(nn.Module):
         if noise is not None:
             h = h + self.noise_gain * noise
         scale, shift = self.film(style)[:, :, None, None].chunk(2, dim=1)
-        h = F.leaky_relu(h * (1 + scale) + shift, 0.2)
+        # Bounded: a dozen factors in a row, of a style far from all others, once burst to 10⁶.
+        h = F.leaky_relu(h * (1 + 0.5 * torch.tanh(2 * scale)) + shift, 0.2)
         out: Tensor = x + self.second(h, border)
         return out
 
@@ -109,8 +111,7 @@ class Encoder(nn.Module):
         self.linear = nn.Conv2d(config.channels, config.latent, config.cell, stride=config.cell, bias=False)
         widths = [2 * config.channels, *reversed(config.widths[:-1])]
         self.down = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, 4, stride=2)
-            for inputs, outputs in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(inputs, outputs, 4, stride=2) for inputs, outputs in pairwise(widths)
         )
         self.blocks = nn.ModuleList(Block(width, config.style) for width in widths[1:])
         self.spatial = Convolution(wide, 2 * config.latent, gain=0.05)
@@ -133,9 +134,10 @@ class Encoder(nn.Module):
         pooled = torch.cat([h.mean(dim=(2, 3)), h.square().mean(dim=(2, 3)).add(1e-6).sqrt()], dim=1)
         style_mean, style_spread = self.style(pooled).chunk(2, dim=1)
         # At least the spread of packed codes (see `texture_codes`), so that the decoder is used to it; the
-        # offset starts it there: begun near 1, the latent took minutes to be used.
-        spread = self.floor + F.softplus(spread - 4)
-        style_spread = 2 * math.log(COARSE) + F.softplus(style_spread - 4)
+        # offset starts it there: begun near 1, the latent took minutes to be used. At most the prior's: a run
+        # without a bound drifted to spreads of e²³ and never came back.
+        spread = self.floor * torch.sigmoid(4 - spread)
+        style_spread = 2 * math.log(COARSE) * torch.sigmoid(4 - style_spread)
         return mean + self.linear(maps), spread, style_mean, style_spread
 
 
@@ -156,28 +158,25 @@ class Decoder(nn.Module):
             nn.ModuleList(Block(width, config.style) for _ in range(depth))
             for width, depth in zip(widths, config.depths, strict=True)
         )
-        self.up = nn.ModuleList(
-            Convolution(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False)
-        )
+        self.up = nn.ModuleList(Convolution(wide, narrow) for wide, narrow in pairwise(widths))
         self.guess = nn.Conv2d(config.channels, widths[-1], 1)
         self.leave = Convolution(widths[-1], config.channels, gain=0.2)
 
     def context(self) -> list[int]:
-        """Cells (then finer cells, then texels) around a window that each resolution needs, coarsest first."""
-        needed = [0]
+        """Cells around a window that each resolution needs, in its own cells, coarsest first."""
+        needed = [1]  # the last convolution
         for index in reversed(range(len(self.stages))):
-            texels = 1 if index == len(self.stages) - 1 else 0  # the last convolution
-            around = needed[0] + texels + 2 * len(self.stages[index])  # type: ignore[arg-type]
+            around = needed[0] + 2 * len(self.stages[index])  # type: ignore[arg-type]
             if index:
                 needed = [-(-(around + 1) // 2), around, *needed[1:]]  # `up` sees one more, of twice the size
             else:
-                needed = [max(around, 1) + 1, *needed[1:]]
+                needed = [around + 1, *needed[1:]]  # `enter`
         return needed
 
     def forward(
         self, latent: Tensor, style: Tensor, noise: Sequence[Tensor], border: str, trim: bool = False
     ) -> Tensor:
-        """With `trim`, latent and noise have `context` around what is wanted, which is taken off on the way."""
+        """With `trim`, latent and noise have `context` around what is wanted: it is taken off on the way."""
         context = self.context()
         guess = F.pixel_shuffle(self.linear(latent, border), self.cell)  # (B, 6, H, W)
         h = self.enter(latent, border)  # (B, 96, H/cell, W/cell)
@@ -263,37 +262,6 @@ class TextureNet(nn.Module):
             raise ValueError(f"latent must be (B, {self.config.latent}, h, w), found {tuple(latent.shape)}")
         out: Tensor = self.decoder(latent, style + self.kind(kind), noise, border, trim)
         return out
-
-
-class PatchCritic(nn.Module):
-    """Judges patches of about 46 texels of maps and their slopes, given the material (projection, Miyato
-    2018): that it looks like this one, not only like any."""
-
-    def __init__(self, channels: int, materials: int) -> None:
-        super().__init__()
-        normed = nn.utils.parametrizations.spectral_norm
-        self.layers = nn.ModuleList(
-            normed(layer)
-            for layer in (
-                nn.Conv2d(channels, 32, 4, 2),
-                nn.Conv2d(32, 64, 4, 2),
-                nn.Conv2d(64, 96, 4, 2),
-                nn.Conv2d(96, 96, 3),
-            )
-        )
-        self.judge = normed(nn.Conv2d(96, 1, 1))
-        self.material = nn.Embedding(materials, 96)
-        nn.init.normal_(self.material.weight, std=0.02)
-
-    def forward(self, maps: Tensor, material: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Scores (B, h, w), higher is more real, and the features of each layer."""
-        features = []
-        h = maps
-        for layer in self.layers:
-            h = F.leaky_relu(layer(h), 0.2)
-            features.append(h)
-        score = self.judge(h)[:, 0] + (h * self.material(material)[:, :, None, None]).mean(dim=1)
-        return score, features
 
 
 class BankedTextureNet(nn.Module):

@@ -22,7 +22,8 @@ from worldgen.models.texture_card import tables_text  # noqa: E402
 from worldgen.models.texture_data import Material, held_out_names, normalise  # noqa: E402
 from worldgen.models.texture_export import export_weights  # noqa: E402
 from worldgen.models.texture_sets import draw_sets  # noqa: E402
-from worldgen.models.texture_train import TextureTrainConfig, Trainer  # noqa: E402
+from worldgen.models.texture_settings import TextureTrainConfig  # noqa: E402
+from worldgen.models.texture_trainer import Trainer  # noqa: E402
 from worldgen.models.texture_vae import TextureVAE, load_texture_vae  # noqa: E402
 
 

@@ -10,11 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from worldgen.errors import ConfigError, InputError  # noqa: E402
+from worldgen.errors import ConfigError, InputError, TrainingError  # noqa: E402
 from worldgen.models import texture_losses as losses  # noqa: E402
 from worldgen.models.texture_batches import draw_batch, graft_mask, grafted  # noqa: E402
 from worldgen.models.texture_data import Material  # noqa: E402
-from worldgen.models.texture_train import TextureTrainConfig, Trainer  # noqa: E402
+from worldgen.models.texture_settings import TextureTrainConfig  # noqa: E402
+from worldgen.models.texture_trainer import Trainer  # noqa: E402
 
 
 def material(kind: str, seed: int, *, seamless: bool = True) -> Material:
@@ -131,6 +132,29 @@ def test_the_plain_autoencoder_has_no_critic(tmp_path: Path) -> None:
     before = trainer.critic.judge.weight.clone()
     assert "critic" not in trainer.train_step()
     assert torch.equal(trainer.critic.judge.weight, before)
+
+
+def test_the_lattice_of_cells_is_seen() -> None:
+    maps = torch.randn(1, 6, 64, 64, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones_like(maps)
+    assert float(losses.lattice_loss(maps, maps, weight, 8)) == 0
+    rows = maps + 0.3 * (torch.arange(64) % 8 == 0).float()[None, None, :, None]
+    assert float(losses.lattice_loss(rows, maps, weight, 8)) > 0.01
+    other = maps + 0.3 * (torch.rand(64, 64, generator=torch.Generator().manual_seed(1)) < 0.125).float()
+    assert float(losses.lattice_loss(rows, maps, weight, 8)) > 2 * float(
+        losses.lattice_loss(other, maps, weight, 8)
+    )
+
+
+def test_a_burst_step_is_left_out_and_many_end_the_run(tmp_path: Path) -> None:
+    trainer = Trainer(config(tmp_path, steps=100), MATERIALS)
+    torch.nn.init.constant_(trainer.net.decoder.linear.bias, 1e4)
+    before = trainer.net.decoder.linear.weight.clone()
+    assert trainer.train_step() == {"burst": 1.0}
+    assert torch.equal(trainer.net.decoder.linear.weight, before)
+    with pytest.raises(TrainingError, match="20 steps in a row"):
+        for _ in range(30):
+            trainer.train_step()
 
 
 def test_divergence_of_a_unit_normal_is_only_the_free_nats() -> None:

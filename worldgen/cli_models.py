@@ -190,7 +190,7 @@ def train_texture(
 
         typer.echo(coverage_text(survey(_folder(data))))
         return
-    from worldgen.models.texture_train import TextureTrainConfig
+    from worldgen.models.texture_settings import TextureTrainConfig
     from worldgen.models.texture_train import train as run
 
     if minutes is None and steps is None:
