@@ -167,6 +167,45 @@ def train_relief(
         typer.echo(str(path))
 
 
+@train.command("voids")
+def train_voids(
+    data: Data,
+    output: Output = Path("out/terrain_voids.safetensors"),
+    spacing: Annotated[
+        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
+    ] = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    held_out: HeldOut = None,
+    device: Device = "auto",
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the net that fills voids on a folder of elevation files."""
+    from worldgen.models.void_train import VoidTraining
+    from worldgen.models.void_train import train as run
+
+    config = _settings(
+        VoidTraining,
+        data=_folder(data),
+        output=_weight_file(output),
+        spacing=spacing,
+        minutes=minutes,
+        seed=seed,
+        threads=threads,
+        held_out=tuple(held_out or ()),
+        device=device,
+        resume=resume,
+        **({} if steps is None else {"steps": steps}),
+    )
+    with progress_bars(quiet) as report:
+        path = run(config, _progress(report, "heights", "smooth", "roughness"))
+    if not quiet:
+        typer.echo(str(path))
+
+
 @train.command("texture")
 def train_texture(
     data: Data,
@@ -251,11 +290,29 @@ def evaluate_terrain(
             spacing=spacing,
             sheet=sheet,
         )
-    text = json.dumps(figures, indent=2)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text + "\n", encoding="utf-8")
-    typer.echo(text)
+    _write_figures(figures, output)
+
+
+@evaluate.command("voids")
+def evaluate_voids(
+    data: Data,
+    weights: Weights = None,
+    count: Annotated[int, typer.Option(help="Holes of each kind, size and spacing.", min=1)] = 8,
+    seed: Seed = 0,
+    spacing: Annotated[
+        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
+    ] = None,
+) -> None:
+    """Fill holes in held-out land by the net and by scipy's interpolation; prints JSON."""
+    from worldgen.models.void_judgement import evaluate as judge
+
+    if output is not None and output.suffix != ".json":
+        raise ConfigError(f"--output: found '{output}'; allowed: a name that ends in .json")
+    figures = judge(_folder(data), weights=weights, count=count, seed=seed, spacing=spacing)
+    _write_figures(figures, output)
 
 
 @sample.command("terrain")
@@ -288,6 +345,14 @@ def sample_terrain(
             report("sample", done, count * len(styles))
     if not quiet:
         typer.echo(str(output / "index.csv"))
+
+
+def _write_figures(figures: dict[str, Any], output: Path | None) -> None:
+    text = json.dumps(figures, indent=2)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+    typer.echo(text)
 
 
 def _folder(path: Path) -> Path:
