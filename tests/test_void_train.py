@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from worldgen.cli import app
 from worldgen.errors import InputError, TrainingError
-from worldgen.models import void_train
+from worldgen.models import void_judgement
 from worldgen.models.checkpoint import file_hash, read_record
 from worldgen.models.terrain_data import CropSampler, Tile
 from worldgen.models.void_data import KINDS, Kind, draw_batch, punched
@@ -110,13 +110,21 @@ def test_a_run_that_diverges_says_so(data: Path, tmp_path: Path) -> None:
     assert not output.exists()
 
 
-def test_the_shell_trains_and_tells_wrong_input(data: Path, tmp_path: Path) -> None:
+def test_the_shell_trains_judges_and_tells_wrong_input(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = tmp_path / "net.safetensors"
     arguments = ["train", "voids", "--data", str(data), "-o", str(output), "--spacing", "30", "--steps", "1"]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert json.loads(output.with_suffix(".json").read_text())["training"]["settings"]["seed"] == 0
+    monkeypatch.setattr(void_judgement, "SIZES", ((5, 8),))
+    figures = tmp_path / "figures.json"
+    arguments = ["evaluate", "voids", "--data", str(data), "--weights", str(output), "-o", str(figures)]
+    result = CliRunner().invoke(app, [*arguments, "--spacing", "30", "--count", "1"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(figures.read_text()) == json.loads(result.output)
+    assert json.loads(result.output)["holes"] == 3
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(InputError, match="holds no elevation"):
         train(settings(empty, output))
-    assert void_train.CONTEXT == 128
