@@ -1,4 +1,4 @@
-"""What training runs of a generator against a discriminator share: nets, averages, steps, checkpoints.
+"""What training runs share: nets, averages, steps, checkpoints. Most have a discriminator, which is optional.
 
 A run writes ``NAME.safetensors`` and its JSON record (the averaged generator), ``NAME.curves.csv``, and
 ``NAME.checkpoint.pt``, the state from which ``resume`` goes on with the same bits as an unbroken run.
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from worldgen.errors import InputError, TrainingError, WeightsError
 from worldgen.models.checkpoint import load_weights, read_record, save_weights
-from worldgen.models.run_settings import Device, RunSettings, learning_rate, make_optimiser
+from worldgen.models.run_settings import Device, StepSettings, learning_rate, make_optimiser
 from worldgen.models.terrain_data import Tile
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -33,17 +33,18 @@ class Run(ABC):
     Parameters
     ----------
     settings : what decides the run.
-    nets : makes (generator, discriminator); called under the run's seed.
+    nets : makes (generator, discriminator or None); called under the run's seed.
     random : random generator of numpy that draws the crops.
     config, record : what the weight file's JSON says of the net and of the training.
     """
 
     columns: tuple[str, ...] = ()  # figures that go to the curves
+    betas = (0.0, 0.99)  # of Adam
 
     def __init__(
         self,
-        settings: RunSettings,
-        nets: Callable[[], tuple[nn.Module, nn.Module]],
+        settings: StepSettings,
+        nets: Callable[[], tuple[nn.Module, nn.Module | None]],
         random: Any,
         config: dict[str, Any],
         record: dict[str, Any],
@@ -54,10 +55,11 @@ class Run(ABC):
             torch.manual_seed(settings.seed)
             generator, discriminator = nets()
         self.generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
-        self.generator_optimiser = make_optimiser(self.generator, settings)
-        self.discriminator_optimiser = make_optimiser(self.discriminator, settings)
+        self.generator_optimiser = make_optimiser(self.generator, settings, self.betas)
+        if discriminator is not None:
+            self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.discriminator_optimiser = make_optimiser(self.discriminator, settings, self.betas)
         self.noise = torch.Generator(self.device).manual_seed(settings.seed)
         self.step = 0
         self.seconds = 0.0
@@ -68,7 +70,7 @@ class Run(ABC):
 
     @abstractmethod
     def advance(self) -> dict[str, float]:
-        """Update both nets once and return the figures of the step."""
+        """Update the nets once and return the figures of the step."""
 
     def run(self, progress: Progress | None = None) -> None:
         """Step until the steps or minutes are over; saves every few minutes and at the end.
@@ -83,8 +85,8 @@ class Run(ABC):
         began, saved = time.monotonic() - self.seconds, time.monotonic()
         limit = None if settings.minutes is None else self.seconds + 60 * settings.minutes
         while self.step < settings.steps:
-            for optimiser in (self.generator_optimiser, self.discriminator_optimiser):
-                for group in optimiser.param_groups:
+            for part in self._parts().values():
+                for group in getattr(part, "param_groups", ()):
                     group["lr"] = learning_rate(self.step, settings)
             figures = self.advance()
             for name, value in figures.items():
@@ -147,13 +149,10 @@ class Run(ABC):
             writer.writerow([self.step, f"{self.seconds:.0f}", *values])
 
     def _parts(self) -> dict[str, Any]:
-        return {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "averaged": self.averaged,
-            "generator_optimiser": self.generator_optimiser,
-            "discriminator_optimiser": self.discriminator_optimiser,
-        }
+        names = (
+            "generator", "discriminator", "averaged", "generator_optimiser", "discriminator_optimiser"
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _save(self) -> None:
         made = {
@@ -203,7 +202,9 @@ class Run(ABC):
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def training_record(settings: RunSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]) -> dict[str, Any]:
+def training_record(
+    settings: StepSettings, tiles: Sequence[Tile], held_out: Sequence[Tile]
+) -> dict[str, Any]:
     """What a weight file's JSON keeps of a run: settings, places and licences of the data."""
     elsewhere = {"data", "made", "output", "threads", "resume", "evaluate"}
     return {

@@ -7,8 +7,9 @@ then a window equals the same cut of a larger one, in any order and on any numbe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import TypeVar
@@ -53,6 +54,21 @@ class Window:
         columns = np.arange(self.column, self.column + self.width) // step - origin[1]
         rows, columns = np.clip(rows, 0, array.shape[-2] - 1), np.clip(columns, 0, array.shape[-1] - 1)
         return array[..., rows[:, None], columns[None, :]]
+
+
+@contextmanager
+def torch_workers(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Workers that each compute on one thread of torch; the caller's setting is put back afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(
+            threads or os.cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)
 
 
 def workers(threads: int | None = None) -> ThreadPoolExecutor:

@@ -1,4 +1,4 @@
-"""What decides an adversarial run: its settings, the learning rate at each step, the optimisers."""
+"""What decides a training run: its settings, the learning rate at each step, the optimisers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Schedule = Literal["halving", "cosine", "step", "constant"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
-class RunSettings(BaseModel):
-    """What decides any adversarial run."""
+class StepSettings(BaseModel):
+    """What decides any run that steps through crops of land."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,8 +36,6 @@ class RunSettings(BaseModel):
         None, gt=0, description="stop after this time, however many steps were done"
     )
     batch: int = Field(4, ge=1, description="real crops in a step")
-    channels: int = Field(32, ge=4)
-    loss: Loss = Field("relativistic", description="adversarial loss, a pair of `losses.LOSSES`")
     optimiser: Optimiser = "adam"
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     schedule: Schedule = Field("halving", description="how the learning rate falls, see `learning_rate`")
@@ -46,8 +44,6 @@ class RunSettings(BaseModel):
     decay_steps: int = Field(
         3000, ge=1, description="the learning rate halves each so many steps, down to final"
     )
-    gamma: float = Field(0.02, ge=0, description="weight of the gradient penalties")
-    penalty_every: int = Field(8, ge=1, description="penalties are computed each so many steps, weighted up")
     average: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are shipped")
     bfloat16: bool = Field(
         False, description="half-width convolutions: about 1.6 times as fast where the CPU has them"
@@ -59,7 +55,7 @@ class RunSettings(BaseModel):
     resume: bool = False
 
     @model_validator(mode="after")
-    def _rates_fall(self) -> RunSettings:
+    def _rates_fall(self) -> StepSettings:
         if self.learning_rate_final > self.learning_rate:
             raise ValueError(
                 f"learning_rate_final is {self.learning_rate_final:g}; "
@@ -68,7 +64,16 @@ class RunSettings(BaseModel):
         return self
 
 
-def learning_rate(step: int, settings: RunSettings) -> float:
+class RunSettings(StepSettings):
+    """What decides any adversarial run."""
+
+    channels: int = Field(32, ge=4)
+    loss: Loss = Field("relativistic", description="adversarial loss, a pair of `losses.LOSSES`")
+    gamma: float = Field(0.02, ge=0, description="weight of the gradient penalties")
+    penalty_every: int = Field(8, ge=1, description="penalties are computed each so many steps, weighted up")
+
+
+def learning_rate(step: int, settings: StepSettings) -> float:
     """Learning rate of a step, counted from 0.
 
     halving falls smoothly, by half each ``decay_steps``, and step at once at their end; both stop at
@@ -87,8 +92,10 @@ def learning_rate(step: int, settings: RunSettings) -> float:
     return max(first * float(0.5**halvings), last)
 
 
-def make_optimiser(net: nn.Module, settings: RunSettings) -> torch.optim.Optimizer:
+def make_optimiser(
+    net: nn.Module, settings: StepSettings, betas: tuple[float, float] = (0.0, 0.99)
+) -> torch.optim.Optimizer:
     """Optimiser of a net's parameters. Adam has no momentum, which a moving opponent would make stale."""
     if settings.optimiser == "sgd":
         return torch.optim.SGD(net.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
-    return torch.optim.Adam(net.parameters(), lr=settings.learning_rate, betas=(0.0, 0.99))
+    return torch.optim.Adam(net.parameters(), lr=settings.learning_rate, betas=betas)

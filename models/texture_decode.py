@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.models.blocks import Window, fill
+from worldgen.models.blocks import Window, fill, torch_workers
 from worldgen.models.layers import hashed_noise
 
 if TYPE_CHECKING:
@@ -76,14 +74,8 @@ def decode(
         for row in range(window.row // side, (window.row + window.height - 1) // side + 1)
         for column in range(window.column // side, (window.column + window.width - 1) // side + 1)
     ]
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(
-            threads or os.cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
-            return fill(window, blocks, compute, pool, (channels,))
-    finally:
-        torch.set_num_threads(before)
+    with torch_workers(threads) as pool:
+        return fill(window, blocks, compute, pool, (channels,))
 
 
 def _noise(seed: int, stage: int, cells: Window, around: int, period: tuple[int, int] | None) -> Array:

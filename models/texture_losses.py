@@ -90,10 +90,10 @@ def detail_loss(found: Tensor, wanted: Tensor, weight: Tensor) -> tuple[Tensor, 
 
 
 def lattice_loss(found: Tensor, wanted: Tensor, weight: Tensor, cell: int) -> Tensor:
-    """How much the latent's cells show: what is the same at one texel of all cells of a crop.
+    """How much the latent's cells show.
 
-    L1 of the mean map and of the mean steps, over cells, against those of the wanted maps. Without it normals
-    stepped a quarter more at the cells' borders than inside them.
+    L1 of the mean map and of the mean steps at each texel of a cell, over all cells of a crop, against those
+    of the wanted maps. Without it normals stepped a quarter more at the cells' borders than inside them.
     """
 
     def folded(planes: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from made_materials import material as stones  # noqa: E402
 
-from worldgen.cli_models import evaluate as evaluate_commands  # noqa: E402
+from worldgen.cli_evaluate import evaluate as evaluate_commands  # noqa: E402
 from worldgen.errors import InputError  # noqa: E402
 from worldgen.models import texture_judgement as judgement  # noqa: E402
 from worldgen.models.texture_card import tables_text  # noqa: E402

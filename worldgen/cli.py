@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worldgen import __version__, cli_models, cli_sample
+from worldgen import __version__, cli_evaluate, cli_sample, cli_train
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, InputError, WorldgenError
 
@@ -26,8 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cli_models.train, name="train")
-app.add_typer(cli_models.evaluate, name="evaluate")
+app.add_typer(cli_train.train, name="train")
+app.add_typer(cli_evaluate.evaluate, name="evaluate")
 app.add_typer(cli_sample.sample, name="sample")
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one, a preset is built.")]
@@ -103,6 +103,34 @@ def build(
         objects = sum(len(placement) for placement in world.placements)
         low, high = world.heightmap.minimum, world.heightmap.maximum
         typer.echo(f"{len(written)} files; {low:.0f} to {high:.0f} m, {objects} objects, {seconds} s")
+
+
+@app.command("fill-voids")
+def fill_voids(
+    dem: Annotated[Path, typer.Argument(help="Elevation file: .tif, .hgt, .png or .npy (NaN in voids).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .npy: float32 metres.")],
+    spacing: Annotated[float | None, typer.Option(help="Metres per pixel, if the file does not say.")] = None,
+    detail: Annotated[
+        bool, typer.Option(help="Voids as rough as the land around, or the closest guess, which is smoother.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Decides the detail.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Fill the cells without data of an elevation file as land, by a net."""
+    import numpy as np
+
+    from worldgen.dem import read_dem
+    from worldgen.models import fill_voids as fill
+
+    if output.suffix != ".npy":
+        raise ConfigError(f"--output: found '{output}'; allowed: a name that ends in .npy")
+    source = read_dem(dem, spacing=spacing)
+    marked = np.where(source.nodata, np.float32(np.nan), source.elevation)
+    filled = fill(marked, source.grid.spacing, detail=detail, seed=seed)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    np.save(output, filled)
+    if not quiet:
+        typer.echo(f"{output}  {int(source.nodata.sum())} of {filled.size} cells filled")
 
 
 @app.command()

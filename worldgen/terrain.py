@@ -167,6 +167,11 @@ def from_file(config: WorldConfig) -> Heightmap:
     nodata = _sampled(source.nodata.astype(np.float32), rows, columns, order=1) > 0.5
     levels = round(float(np.log2(source.grid.spacing / spacing)))
     elevation = source.elevation
+    if terrain.dem_voids == "learned":
+        from worldgen.models import fill_voids  # loads torch
+
+        marked = np.where(source.nodata, np.float32(np.nan), elevation)
+        elevation = fill_voids(marked, source.grid.spacing, seed=child_seed(config.seed, "terrain/voids"))
     if config.sea_level is not None:
         elevation = with_sea_bed(elevation, source.grid.spacing, config.sea_level)
     if levels < 0:

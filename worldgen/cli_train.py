@@ -1,8 +1,7 @@
-"""The shell's door to the nets: train and evaluate."""
+"""The shell's door to training."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from worldgen.cli_options import (
+    Data,
+    Device,
+    HeldOut,
+    Minutes,
+    Output,
+    Quiet,
+    Resume,
+    Seed,
+    Steps,
+    Threads,
+    data_folder,
+)
 from worldgen.cli_progress import ProgressCallback, progress_bars
 from worldgen.errors import ConfigError
 
@@ -19,21 +31,6 @@ if TYPE_CHECKING:
 Settings = TypeVar("Settings", bound="BaseModel")
 
 train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
-evaluate = typer.Typer(help="Measure a net on places or materials it has not seen.", no_args_is_help=True)
-
-Data = Annotated[Path, typer.Option(help="Folder of training data.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Weight file to write, .safetensors.")]
-Minutes = Annotated[float | None, typer.Option(help="Stop after this time.")]
-Steps = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
-Seed = Annotated[int, typer.Option(help="Decides all that is random.")]
-Threads = Annotated[int, typer.Option(help="Threads of computation; 1 makes runs repeatable.")]
-Resume = Annotated[bool, typer.Option(help="Go on from the last checkpoint beside the output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-HeldOut = Annotated[
-    list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
-]
-Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
-Weights = Annotated[Path | None, typer.Option(help="Weight file; the shipped one by default.")]
 
 
 @train.command("terrain")
@@ -84,7 +81,7 @@ def train_terrain(
     values: dict[str, Any] = {} if steps is None else {"steps": steps}
     config = _settings(
         TerrainTraining,
-        data=_folder(data),
+        data=data_folder(data),
         output=_weight_file(output),
         spacing=spacing,
         minutes=minutes,
@@ -145,7 +142,7 @@ def train_relief(
     made = output.with_suffix(".made.npz") if made is None else made
     config = _settings(
         ReliefTraining,
-        data=_folder(data),
+        data=data_folder(data),
         output=_weight_file(output),
         made=made,
         minutes=minutes,
@@ -162,6 +159,45 @@ def train_relief(
             for done, total in write_reliefs(made, count=count, seed=seed):
                 report("physics", done, total)
         path = run(config, _progress(report, "generator", "kept", "margin"))
+    if not quiet:
+        typer.echo(str(path))
+
+
+@train.command("voids")
+def train_voids(
+    data: Data,
+    output: Output = Path("out/terrain_voids.safetensors"),
+    spacing: Annotated[
+        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
+    ] = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    held_out: HeldOut = None,
+    device: Device = "auto",
+    resume: Resume = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train the net that fills voids on a folder of elevation files."""
+    from worldgen.models.void_train import VoidTraining
+    from worldgen.models.void_train import train as run
+
+    config = _settings(
+        VoidTraining,
+        data=data_folder(data),
+        output=_weight_file(output),
+        spacing=spacing,
+        minutes=minutes,
+        seed=seed,
+        threads=threads,
+        held_out=tuple(held_out or ()),
+        device=device,
+        resume=resume,
+        **({} if steps is None else {"steps": steps}),
+    )
+    with progress_bars(quiet) as report:
+        path = run(config, _progress(report, "heights", "smooth", "roughness"))
     if not quiet:
         typer.echo(str(path))
 
@@ -188,7 +224,7 @@ def train_texture(
         from worldgen.models.texture_coverage import coverage as survey
         from worldgen.models.texture_coverage import coverage_text
 
-        typer.echo(coverage_text(survey(_folder(data))))
+        typer.echo(coverage_text(survey(data_folder(data))))
         return
     from worldgen.models.texture_settings import TextureTrainConfig
     from worldgen.models.texture_train import train as run
@@ -196,7 +232,7 @@ def train_texture(
     if minutes is None and steps is None:
         minutes = 60.0
     config = TextureTrainConfig(
-        data=_folder(data),
+        data=data_folder(data),
         output=_weight_file(output),
         seed=seed,
         steps=steps,
@@ -209,119 +245,6 @@ def train_texture(
         run(config, lambda share, figures: report("train", round(1000 * share), 1000))
     if not quiet:
         typer.echo(str(output))
-
-
-@evaluate.command("terrain")
-def evaluate_terrain(
-    data: Data,
-    mode: Annotated[
-        str,
-        typer.Option(help="generate: land drawn from nothing; refine: held-out land, coarsened and refined."),
-    ] = "generate",
-    weights: Weights = None,
-    relief_weights: Annotated[
-        Path | None, typer.Option(help="generate: weight file of the relief net; the shipped one by default.")
-    ] = None,
-    levels: Annotated[int, typer.Option(help="refine: doublings between coarsened and judged map.")] = 3,
-    count: Annotated[int, typer.Option(help="generate: maps of each style and spacing.")] = 16,
-    seed: Seed = 0,
-    spacing: Annotated[
-        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
-    ] = None,
-    sheet: Annotated[
-        Path | None, typer.Option(help="PNG to write: real and made hillshades, shuffled; key beside it.")
-    ] = None,
-) -> None:
-    """Judge learned terrain on held-out places, beside real land and baselines; prints JSON."""
-    from worldgen.models import terrain_refinement
-
-    if mode not in ("generate", "refine"):
-        raise ConfigError(f"--mode: found '{mode}'; allowed: generate, refine")
-    _check_names(("--output", output, ".json"), ("--sheet", sheet, ".png"))
-    if mode == "refine":
-        figures = terrain_refinement.evaluate(
-            _folder(data), weights=weights, levels=levels, seed=seed, spacing=spacing, sheet=sheet
-        )
-    else:
-        from worldgen.sampling import evaluate_samples
-
-        figures = evaluate_samples(
-            _folder(data),
-            weights=weights,
-            relief_weights=relief_weights,
-            count=count,
-            seed=seed,
-            spacing=spacing,
-            sheet=sheet,
-        )
-    _print_figures(figures, output)
-
-
-@evaluate.command("texture")
-def evaluate_texture(
-    data: Data,
-    weights: Weights = None,
-    autoencoder: Annotated[
-        Path | None, typer.Option(help="Weight file of a plain autoencoder, as a second baseline.")
-    ] = None,
-    count: Annotated[int, typer.Option(help="Samples of each class.")] = 4,
-    size: Annotated[int, typer.Option(help="Texels per side of a sample, a multiple of 256.")] = 512,
-    seed: Seed = 0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
-    ] = None,
-    card: Annotated[
-        Path | None, typer.Option(help="Markdown file to write the figures to, as tables.")
-    ] = None,
-    sheet: Annotated[
-        Path | None, typer.Option(help="PNG to write: real and made materials on spheres and planes.")
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Judge the texture net on held-out materials, beside real ones and baselines; prints JSON."""
-    _check_names(("--output", output, ".json"), ("--card", card, ".md"), ("--sheet", sheet, ".png"))
-    from worldgen.models.texture_card import tables_text
-    from worldgen.models.texture_judgement import evaluate
-
-    with progress_bars(quiet) as report:
-        figures = evaluate(
-            _folder(data),
-            weights=weights,
-            autoencoder=autoencoder,
-            count=count,
-            size=size,
-            seed=seed,
-            sheet=sheet,
-            progress=lambda done, total: report("sample", done, total),
-        )
-    if card is not None:
-        card.parent.mkdir(parents=True, exist_ok=True)
-        card.write_text(tables_text(figures), encoding="utf-8")
-    _print_figures(figures, output)
-
-
-def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        raise ConfigError(f"--data: found '{path}', which is no folder; allowed: a folder of training data")
-    return path
-
-
-def _check_names(*options: tuple[str, Path | None, str]) -> None:
-    """Refuse files to write whose names don't end in what they will hold."""
-    for option, path, suffix in options:
-        if path is not None and path.suffix != suffix:
-            raise ConfigError(f"{option}: found '{path}'; allowed: a name that ends in {suffix}")
-
-
-def _print_figures(figures: dict[str, Any], output: Path | None) -> None:
-    text = json.dumps(figures, indent=2)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text + "\n", encoding="utf-8")
-    typer.echo(text)
 
 
 def _weight_file(path: Path) -> Path:
