@@ -17,6 +17,7 @@ from worldgen.models.texture_bank import resynthesise
 from worldgen.models.texture_data import Array, damp_slow, denormalise
 from worldgen.models.texture_decode import decode as blocks
 from worldgen.models.texture_decode import periodic
+from worldgen.models.texture_finish import Finish
 from worldgen.models.texture_maps import TextureMaps, texture_maps
 
 if TYPE_CHECKING:
@@ -70,28 +71,18 @@ def draw(
     style: Array,
     kind: str,
     statistics: Array,
+    sharpness: Array,
     rng: np.random.Generator,
-    *,
-    guessed: tuple[int, ...] = (),
 ) -> TextureMaps:
     """Maps of an arranged latent (C, h, w), a style (16,) and statistics (9,); noise is drawn from `rng`.
 
-    guessed : channels that the encoder was not given; the lattice of cells is taken out of them. They vary
-        less than real ones; brought to the real spread, their noise turned into worms of a cell's width.
+    sharpness : (6,) spread of the finest octave of each channel, NaN where unknown; see `texture_finish`.
     """
     maps = decode(model, latent, style, kind, rng)
     for channel in range(4):  # luma, colour, height: a new arrangement has slow variation of its own
         maps[channel] = damp_slow(maps[channel], cycles=4, keep=0.5)
-    for channel in guessed:
-        maps[channel] = without_lattice(maps[channel], model.net.config.cell)
+    maps = Finish.of(maps, model.net.config.cell, sharpness)(maps)
     return texture_maps(*denormalise(maps, statistics))
-
-
-def without_lattice(plane: Array, cell: int) -> Array:
-    """A plane (H, W) less what all its cells have in common, which is no part of a guess."""
-    cells = plane.reshape(plane.shape[0] // cell, cell, plane.shape[1] // cell, cell)
-    common = cells.mean(axis=(0, 2), dtype=np.float64, keepdims=True)
-    return np.asarray((cells - common + common.mean()).reshape(plane.shape), np.float32)
 
 
 def decode(

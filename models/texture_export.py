@@ -15,6 +15,7 @@ import torch
 from worldgen.models.checkpoint import save_weights
 from worldgen.models.texture_codes import pack
 from worldgen.models.texture_data import Array, Material
+from worldgen.models.texture_finish import fine_spread
 from worldgen.models.texture_metrics import measure
 from worldgen.models.texture_net import BankedTextureNet, TextureNet
 
@@ -102,6 +103,8 @@ def build_bank(net: TextureNet, materials: list[Material]) -> tuple[BankedTextur
             model.scales[row] = torch.from_numpy(scale)
             model.styles[row] = style[0]
             model.statistics[row] = torch.from_numpy(statistics[i])
+            spread = np.where(material.present, fine_spread(maps[0].numpy()), np.nan)
+            model.sharpness[row] = torch.from_numpy(spread)
             if "snow" in classes:
                 # The sources hold the blue of the sky they were lit by; a renderer adds its own.
                 color = model.statistics[row, :3]

@@ -12,10 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
+from worldgen.models import texture_vae as vae
 from worldgen.models.blocks import Window
 from worldgen.models.layers import hashed_noise
 from worldgen.models.texture_bank import landmarks
 from worldgen.models.texture_codes import LEADING
+from worldgen.models.texture_data import denormalise
+from worldgen.models.texture_decode import decode, periodic
+from worldgen.models.texture_drawing import vary_statistics
+from worldgen.models.texture_finish import FRAME, Finish
+from worldgen.models.texture_maps import TextureMaps
 
 Array = NDArray[np.float32]
 
@@ -26,6 +32,62 @@ SHARP, WIDE = 0.35, 2.0  # cells over which patches change, for detail and for w
 REACH = 5  # cells: half the width of what counts as slow
 BEST = 0.6  # share of the exemplar, without its landmarks, that patches are taken from
 NOISE_LEVEL = 99
+TILE = 512  # texels per side of what the finish is learned from
+DEEPEST = 5.0  # standard deviations of height that a window's 0 to 1 spans to either side
+
+
+class EndlessTexture:
+    """A material without end: what a ground is painted with where tiles would show.
+
+    Parameters
+    ----------
+    class_name, seed, exemplar, net : as in `worldgen.models.texture_vae.sample_texture`.
+
+    Examples
+    --------
+    >>> ground = EndlessTexture("gravel", seed=7)                                      # doctest: +SKIP
+    >>> ground.window(-300, 10_000, 128, 256).height.shape                             # doctest: +SKIP
+    (128, 256)
+    """
+
+    def __init__(
+        self,
+        class_name: str,
+        *,
+        seed: int,
+        exemplar: str | None = None,
+        net: vae.TextureVAE | None = None,
+    ) -> None:
+        net = vae.load_texture_vae() if net is None else net
+        rng = vae.start(class_name, seed)
+        index, members = vae.pick(net, class_name, rng, exemplar)
+        self._net, self._style = net.model.net, net.model.styles[index].numpy()
+        self._kind = self._net.config.classes.index(net.exemplars[index].kind)
+        self._statistics = vary_statistics(net.model.statistics.numpy(), index, members, rng)
+        self._seed = int(rng.integers(2**31))
+        source = net.latent(index)
+        self._field = PatchField(source, net.cell, self._seed)
+        tile = Window(0, 0, TILE, TILE)  # how the net draws this material, on a part of the exemplar
+        drawn = decode(self._net, tile, periodic(source), self._style, self._kind, self._seed)
+        self._finish = Finish.of(drawn, net.cell, net.model.sharpness[index].numpy())
+
+    def window(self, row: int, column: int, height: int, width: int) -> TextureMaps:
+        """The maps of a window of texels; the same to the bit as that cut of any larger one.
+
+        row, column : first texel, any integers; rows grow down the picture, columns to the right.
+
+        Heights are cut off at 5 standard deviations. At the window's edge, `TextureMaps.normal` would wrap:
+        ask for a texel more at each side.
+        """
+        if min(height, width) < 1:
+            raise InputError(f"a window needs at least 1 x 1 texels; found {height} x {width}")
+        around = Window(row, column, height, width).framed(FRAME)
+        maps = decode(self._net, around, self._field, self._style, self._kind, self._seed)
+        maps = self._finish(maps, around.row, around.column)[:, FRAME:-FRAME, FRAME:-FRAME]
+        color, texels, roughness, occlusion = denormalise(maps, self._statistics)
+        span = np.float32(2 * DEEPEST * self._statistics[4])
+        heights = np.clip(texels / span + np.float32(0.5), 0, 1)
+        return TextureMaps(color, heights, roughness, occlusion, float(span))
 
 
 class PatchField:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.models.texture_data import LUMA, Array, Material, denormalise
+from worldgen.models.texture_finish import Finish, fine_spread
 from worldgen.models.texture_tiling import cell_ratio
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
 
     Returns per material, and as ``mean``: PSNR of base color (dB) at full and at 1/4 size, multi-scale
     similarity of its luma, distance of the spectra of luma and height (dB), their high-band energy over the
-    real one's, and whether latent cells show.
+    real one's (as decoded, and after `texture_finish`), and whether latent cells show.
     """
     import torch
 
@@ -100,7 +101,8 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
             border = "circular" if material.seamless else "reflect"
             latent, _, style, _ = net.encode(torch.from_numpy(real)[None], kind, given, border)
             noise = noise_maps(1, latent.shape[-1], len(net.config.widths), generator)
-            found = net.decode(latent, style, kind, noise)[0].numpy()
+            plain = net.decode(latent, style, kind, noise)[0].numpy()
+        found = Finish.of(plain, net.config.cell, fine_spread(real))(plain)
         statistics = np.nan_to_num(material.statistics, nan=0.1)
         color, wanted = denormalise(found, statistics)[0], denormalise(real, statistics)[0]
         # Half a cell off: the latent keeps the cells' own means almost exactly, which would flatter.
@@ -109,11 +111,13 @@ def measure(net: TextureNet, materials: list[Material]) -> dict[str, Any]:
             "psnr": psnr(color, wanted),
             "psnr_quarter": psnr(moved[0], moved[1]),
             "luma_high_band": high_band_energy(found[0]) / max(high_band_energy(real[0]), 1e-9),
+            "luma_high_band_decoded": high_band_energy(plain[0]) / max(high_band_energy(real[0]), 1e-9),
             "similarity": multi_scale_similarity(color @ LUMA, wanted @ LUMA),
             "luma_spectrum": spectrum_distance(found[0], real[0]),
             "height_spectrum": spectrum_distance(found[3], real[3]),
             "cell_ratio": cell_ratio(color, net.config.cell),
             "height_high_band": high_band_energy(found[3]) / max(high_band_energy(real[3]), 1e-9),
+            "height_high_band_decoded": high_band_energy(plain[3]) / max(high_band_energy(real[3]), 1e-9),
         }
     if not rows:
         return {}

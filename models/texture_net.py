@@ -268,13 +268,14 @@ class BankedTextureNet(nn.Module):
     """The net with the quantised latents of the materials it may sample around; what the weight file holds.
 
     Buffers: `codes` (N, 14, h, w) uint8 and `scales` (N, 24), see `worldgen.models.texture_codes`; `styles`
-    (N, 16); `statistics` (N, 9).
+    (N, 16); `statistics` (N, 9); `sharpness` (N, 6), spread of the finest octave, NaN where unknown.
     """
 
     codes: Tensor
     scales: Tensor
     styles: Tensor
     statistics: Tensor
+    sharpness: Tensor
 
     def __init__(self, config: TextureNetConfig, entries: int, cells: int, statistics: int = 9) -> None:
         super().__init__()
@@ -285,3 +286,4 @@ class BankedTextureNet(nn.Module):
         self.register_buffer("scales", torch.zeros(entries, config.latent))
         self.register_buffer("styles", torch.zeros(entries, config.style))
         self.register_buffer("statistics", torch.zeros(entries, statistics))
+        self.register_buffer("sharpness", torch.full((entries, config.channels), torch.nan))

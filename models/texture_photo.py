@@ -15,6 +15,7 @@ from worldgen.models.texture_color import LUMINANCE, linear_to_srgb, srgb_to_lin
 from worldgen.models.texture_controls import TextureControls
 from worldgen.models.texture_data import HEIGHT, Array, normalise
 from worldgen.models.texture_drawing import arrange, draw, one_thread
+from worldgen.models.texture_finish import fine_spread
 from worldgen.models.texture_folders import squared
 from worldgen.models.texture_maps import TextureMaps
 from worldgen.models.texture_vae import (
@@ -66,7 +67,7 @@ def tile_photo(
     flat = np.zeros(color.shape[:2], np.float32)
     channels, present, statistics = normalise(color, flat, None, None)
     present[HEIGHT] = False
-    filled = _class_statistics(net, class_name)
+    filled = _class_table(net, class_name, net.model.statistics.numpy())
     filled[:HEIGHT + 1] = statistics[:HEIGHT + 1]  # colour and contrast are its own  # fmt: skip
     return _drawn(net, channels, present, filled, class_name, seed, size, controls, border="reflect")
 
@@ -128,17 +129,20 @@ def kind_of(net: TextureVAE, class_name: str) -> str:
     return class_name
 
 
-def _class_statistics(net: TextureVAE, class_name: str) -> Array:
-    """(9,) medians over a class's exemplars, or over all where it has none."""
+def _class_table(net: TextureVAE, class_name: str, table: Array) -> Array:
+    """Medians (M,) of a table (N, M) over a class's exemplars, or over all where it has none; NaN if unknown."""
     kind = kind_of(net, class_name)
-    table = net.model.statistics.numpy()
     for chosen in (
         [class_name in entry.classes for entry in net.exemplars],
         [entry.kind == kind for entry in net.exemplars],
         [True] * len(table),
     ):
         if any(chosen):
-            return np.asarray(np.median(table[np.array(chosen)], axis=0), np.float32)
+            rows = table[np.array(chosen)]
+            known = ~np.isnan(rows).all(axis=0)
+            medians = np.full(table.shape[1], np.nan, np.float32)
+            medians[known] = np.nanmedian(rows[:, known], axis=0)
+            return medians
     raise InputError("the net's bank is empty")
 
 
@@ -164,6 +168,7 @@ def _drawn(
         latent, _, style, _ = net.model.net.encode(torch.from_numpy(channels)[None], index, given, border)
     rng = start(class_name, seed)
     arranged = arrange(net.model, latent[0].numpy(), drawn_size(net, size, controls), rng)
-    guessed = tuple(int(channel) for channel in np.flatnonzero(~present))
-    drawn = draw(net.model, arranged, style[0].numpy(), kind, statistics, rng, guessed=guessed)
+    guess = _class_table(net, class_name, net.model.sharpness.numpy())
+    sharpness = np.where(present, fine_spread(channels), guess).astype(np.float32)
+    drawn = draw(net.model, arranged, style[0].numpy(), kind, statistics, sharpness, rng)
     return with_controls(net, drawn, controls, seed=seed, size=size)

@@ -25,6 +25,7 @@ from worldgen.models.texture_codes import unpack
 from worldgen.models.texture_controls import TextureControls, apply_controls
 from worldgen.models.texture_data import Array, denormalise, normalise
 from worldgen.models.texture_drawing import arrange, decode, draw, one_thread, vary_statistics
+from worldgen.models.texture_finish import Finish, fine_spread
 from worldgen.models.texture_maps import TextureMaps as TextureMaps
 from worldgen.models.texture_maps import normal_from_height as normal_from_height
 from worldgen.models.texture_maps import texture_maps
@@ -138,7 +139,13 @@ def sample_texture(
     latent = arrange(net.model, net.latent(index), drawn_size(net, size, controls), rng)
     statistics = vary_statistics(net.model.statistics.numpy(), index, members, rng)
     maps = draw(
-        net.model, latent, net.model.styles[index].numpy(), net.exemplars[index].kind, statistics, rng
+        net.model,
+        latent,
+        net.model.styles[index].numpy(),
+        net.exemplars[index].kind,
+        statistics,
+        net.model.sharpness[index].numpy(),
+        rng,
     )
     return with_controls(net, maps, controls, seed=seed, size=size)
 
@@ -214,4 +221,5 @@ def reconstruct(maps: TextureMaps, kind: str, *, seed: int = 0, net: TextureVAE 
         )
     rng = np.random.default_rng(seed)
     out = decode(net.model, latent[0].numpy(), style[0].numpy(), kind, rng)
+    out = Finish.of(out, net.cell, fine_spread(channels))(out)
     return texture_maps(*denormalise(out, statistics))

@@ -7,10 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from texture_examples import tiny_vae  # noqa: E402
+
 from worldgen.errors import InputError  # noqa: E402
 from worldgen.models.blocks import Window  # noqa: E402
 from worldgen.models.texture_decode import BLOCK, decode, periodic  # noqa: E402
-from worldgen.models.texture_field import PatchField  # noqa: E402
+from worldgen.models.texture_field import EndlessTexture, PatchField  # noqa: E402
 from worldgen.models.texture_net import TextureNet, TextureNetConfig  # noqa: E402
 
 STYLE = np.linspace(-1, 1, 16, dtype=np.float32)
@@ -68,3 +70,16 @@ def test_an_endless_latent_is_as_varied_as_its_source_and_does_not_repeat() -> N
 def test_a_small_exemplar_is_refused() -> None:
     with pytest.raises(InputError, match="too small"):
         PatchField(source(20), 4, seed=0)
+
+
+def test_a_window_of_a_material_is_a_cut_of_a_larger_one() -> None:
+    net = tiny_vae()
+    large = EndlessTexture("rock", seed=3, net=net).window(-90, -70, 200, 190)
+    small = EndlessTexture("rock", seed=3, net=net).window(-13, 21, 50, 70)
+    assert small.normal_strength == large.normal_strength
+    for name in ("base_color", "height", "roughness", "occlusion"):
+        whole, part = getattr(large, name), getattr(small, name)
+        assert part.shape[:2] == (50, 70)
+        assert part.tobytes() == np.ascontiguousarray(whole[77:127, 91:161]).tobytes()
+    other = EndlessTexture("rock", seed=4, net=net).window(-13, 21, 50, 70)
+    assert other.base_color.tobytes() != small.base_color.tobytes()

@@ -20,9 +20,8 @@ from worldgen.errors import ConfigError, InputError  # noqa: E402
 from worldgen.models import texture_photo as photo  # noqa: E402
 from worldgen.models import texture_vae  # noqa: E402
 from worldgen.models.texture_controls import TextureControls  # noqa: E402
-from worldgen.models.texture_drawing import without_lattice  # noqa: E402
-from worldgen.models.texture_metrics import wrap_ratio  # noqa: E402
 from worldgen.models.texture_mixing import interpolate  # noqa: E402
+from worldgen.models.texture_tiling import wrap_ratio  # noqa: E402
 from worldgen.models.texture_vae import sample_texture  # noqa: E402
 
 
@@ -59,15 +58,6 @@ def test_height_is_not_given_with_a_photograph(monkeypatch: pytest.MonkeyPatch) 
     photo.tile_photo(photograph(), "rock", seed=1, size=SIZE, net=net)
     photo.vary(made_maps(1).resized(256), "rock", seed=1, size=SIZE, net=net)
     assert seen == [([1, 1, 1, 0, 0, 0], "reflect"), ([1] * 6, "circular")]
-
-
-def test_a_pattern_that_all_cells_share_is_taken_out() -> None:
-    plane = made_maps(2).height
-    pattern = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
-    pattern -= pattern.mean()
-    found = without_lattice(plane + np.tile(pattern, (SIZE // 8, SIZE // 8)), 8)
-    np.testing.assert_allclose(found, without_lattice(plane, 8), atol=1e-5)
-    np.testing.assert_allclose(found, plane, atol=0.05)
 
 
 def test_light_is_evened() -> None:
