@@ -19,9 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from worldgen.models.texture_codes import LEADING, packed_channels
+from worldgen.models.texture_codes import LEADING
 
-FINE, COARSE = 0.02, 0.12  # least standard deviations of the latent's leading and other channels
+# Least standard deviations of the latent: leading and other channels, and style. With 0.12, the price of four
+# bits a value, the noise showed as a weave along the axes: the patterns that single latents stand for.
+FINE, COARSE, STYLE = 0.01, 0.03, 0.12
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Encoder(nn.Module):
         # offset starts it there: begun near 1, the latent took minutes to be used. At most the prior's: a run
         # without a bound drifted to spreads of e²³ and never came back.
         spread = self.floor * torch.sigmoid(4 - spread)
-        style_spread = 2 * math.log(COARSE) * torch.sigmoid(4 - style_spread)
+        style_spread = 2 * math.log(STYLE) * torch.sigmoid(4 - style_spread)
         return mean + self.linear(maps), spread, style_mean, style_spread
 
 
@@ -267,7 +269,7 @@ class TextureNet(nn.Module):
 class BankedTextureNet(nn.Module):
     """The net with the quantised latents of the materials it may sample around; what the weight file holds.
 
-    Buffers: `codes` (N, 14, h, w) uint8 and `scales` (N, 24), see `worldgen.models.texture_codes`; `styles`
+    Buffers: `codes` (N, 24, h, w) uint8 and `scales` (N, 24), see `worldgen.models.texture_codes`; `styles`
     (N, 16); `statistics` (N, 9); `sharpness` (N, 6), spread of the finest octave, NaN where unknown.
     """
 
@@ -280,9 +282,7 @@ class BankedTextureNet(nn.Module):
     def __init__(self, config: TextureNetConfig, entries: int, cells: int, statistics: int = 9) -> None:
         super().__init__()
         self.net = TextureNet(config)
-        self.register_buffer(
-            "codes", torch.zeros(entries, packed_channels(config.latent), cells, cells, dtype=torch.uint8)
-        )
+        self.register_buffer("codes", torch.zeros(entries, config.latent, cells, cells, dtype=torch.uint8))
         self.register_buffer("scales", torch.zeros(entries, config.latent))
         self.register_buffer("styles", torch.zeros(entries, config.style))
         self.register_buffer("statistics", torch.zeros(entries, statistics))

@@ -130,7 +130,7 @@ def kind_of(net: TextureVAE, class_name: str) -> str:
 
 
 def _class_table(net: TextureVAE, class_name: str, table: Array) -> Array:
-    """Medians (M,) of a table (N, M) over a class's exemplars, or over all where it has none; NaN if unknown."""
+    """Medians (M,) of a table (N, M) over a class's exemplars, or over all if it has none; NaN: unknown."""
     kind = kind_of(net, class_name)
     for chosen in (
         [class_name in entry.classes for entry in net.exemplars],
