@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from worldgen.materials import PBRMaterial
     from worldgen.mesh import Mesh, Model
     from worldgen.models.texture_controls import TextureControls
+    from worldgen.models.texture_field import EndlessTexture
     from worldgen.models.texture_maps import TextureMaps
     from worldgen.models.texture_mixing import interpolate
     from worldgen.models.texture_photo import tile_photo, vary
@@ -67,6 +68,7 @@ _HOMES = {
     "vary": "models.texture_photo",
     "load_texture_vae": "models.texture_vae",
     "sample_texture": "models.texture_vae",
+    "EndlessTexture": "models.texture_field",
     "Instances": "scene",
     "Node": "scene",
     "Scene": "scene",
@@ -76,6 +78,7 @@ _HOMES = {
 
 __all__ = [
     "ConfigError",
+    "EndlessTexture",
     "ExportError",
     "ExportOptions",
     "Grid",

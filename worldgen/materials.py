@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from worldgen.models.texture_color import linear_to_srgb as linear_to_srgb
 from worldgen.models.texture_color import srgb_to_linear as srgb_to_linear
+from worldgen.models.texture_maps import TextureMaps
 from worldgen.rng import child_seed
 
 AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
@@ -50,6 +51,28 @@ class PBRMaterial:
     double_sided: bool = False
     repeat: bool = True
     metres_per_tile: float = 1.0
+
+
+def pbr_material(
+    maps: TextureMaps, name: str, *, metallic: float = 0.0, metres_per_tile: float = 1.0
+) -> PBRMaterial:
+    """A material for meshes from sampled maps (`worldgen.sample_texture`).
+
+    Examples
+    --------
+    >>> import worldgen as wg
+    >>> brick = pbr_material(wg.sample_texture("brick", seed=3), "brick")               # doctest: +SKIP
+    """
+    metal = np.full_like(maps.roughness, metallic)
+    return PBRMaterial(
+        name,
+        base_color=to_bytes(maps.base_color),
+        normal=to_bytes(maps.normal * 0.5 + 0.5),
+        orm=to_bytes(np.stack([maps.occlusion, maps.roughness, metal], axis=-1)),
+        height=np.rint(maps.height * 65535).astype(np.uint16),
+        metallic=1.0,
+        metres_per_tile=metres_per_tile,
+    )
 
 
 @dataclass(frozen=True, eq=False)
