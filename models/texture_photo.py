@@ -67,7 +67,7 @@ def tile_photo(
     flat = np.zeros(color.shape[:2], np.float32)
     channels, present, statistics = normalise(color, flat, None, None)
     present[HEIGHT] = False
-    filled = _class_table(net, class_name, net.model.statistics.numpy())
+    filled = _class_statistics(net, class_name)
     filled[:HEIGHT + 1] = statistics[:HEIGHT + 1]  # colour and contrast are its own  # fmt: skip
     return _drawn(net, channels, present, filled, class_name, seed, size, controls, border="reflect")
 
@@ -129,20 +129,17 @@ def kind_of(net: TextureVAE, class_name: str) -> str:
     return class_name
 
 
-def _class_table(net: TextureVAE, class_name: str, table: Array) -> Array:
-    """Medians (M,) of a table (N, M) over a class's exemplars, or over all if it has none; NaN: unknown."""
+def _class_statistics(net: TextureVAE, class_name: str) -> Array:
+    """(9,) medians over a class's exemplars, or over all where it has none."""
     kind = kind_of(net, class_name)
+    table = net.model.statistics.numpy()
     for chosen in (
         [class_name in entry.classes for entry in net.exemplars],
         [entry.kind == kind for entry in net.exemplars],
         [True] * len(table),
     ):
         if any(chosen):
-            rows = table[np.array(chosen)]
-            known = ~np.isnan(rows).all(axis=0)
-            medians = np.full(table.shape[1], np.nan, np.float32)
-            medians[known] = np.nanmedian(rows[:, known], axis=0)
-            return medians
+            return np.asarray(np.median(table[np.array(chosen)], axis=0), np.float32)
     raise InputError("the net's bank is empty")
 
 
@@ -168,7 +165,7 @@ def _drawn(
         latent, _, style, _ = net.model.net.encode(torch.from_numpy(channels)[None], index, given, border)
     rng = start(class_name, seed)
     arranged = arrange(net.model, latent[0].numpy(), drawn_size(net, size, controls), rng)
-    guess = _class_table(net, class_name, net.model.sharpness.numpy())
-    sharpness = np.where(present, fine_spread(channels), guess).astype(np.float32)
+    # What is guessed stays as it is: sharpened to what its class has, its noise turned into worms.
+    sharpness = np.where(present, fine_spread(channels), np.nan).astype(np.float32)
     drawn = draw(net.model, arranged, style[0].numpy(), kind, statistics, sharpness, rng)
     return with_controls(net, drawn, controls, seed=seed, size=size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -213,6 +213,9 @@ def train_texture(
     leave_out: Annotated[
         list[str] | None, typer.Option(help="Class that is not trained on; repeatable.")
     ] = None,
+    objective: Annotated[
+        str, typer.Option(help="vae, or autoencoder: the plain baseline, by texels alone.")
+    ] = "vae",
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Only print what the data hold, class by class.")
     ] = False,
@@ -234,6 +237,7 @@ def train_texture(
     config = TextureTrainConfig(
         data=data_folder(data),
         output=_weight_file(output),
+        objective=cast(Any, objective),
         seed=seed,
         steps=steps,
         minutes=minutes,
