@@ -16,7 +16,7 @@ from worldgen.models import texture_weather as weather  # noqa: E402
 from worldgen.models.texture_color import LUMINANCE, match_colors, srgb_to_linear  # noqa: E402
 from worldgen.models.texture_controls import TextureControls, apply_controls  # noqa: E402
 from worldgen.models.texture_maps import TextureMaps, resampled, texture_maps  # noqa: E402
-from worldgen.models.texture_metrics import wrap_ratio  # noqa: E402
+from worldgen.models.texture_tiling import wrap_ratio  # noqa: E402
 from worldgen.models.texture_vae import drawn_size, sample_texture  # noqa: E402
 
 MAPS = made_maps(0)
