@@ -51,13 +51,19 @@ def decode(
     import torch
 
     context = net.decoder.context()
+    tiles = [
+        hashed_noise(seed, LEVEL + stage, 1, 0, 0, period[0] * 2**stage, period[1] * 2**stage)
+        if period
+        else None
+        for stage in range(len(context))
+    ]
     channels, cell = net.config.channels, net.config.cell
     styles, kinds = torch.from_numpy(style)[None], torch.tensor([kind])
 
     def compute(block: Window) -> Array:
         cells = Window(block.row // cell, block.column // cell, BLOCK, BLOCK)
         noise = [
-            torch.from_numpy(_noise(seed, stage, cells, around, period)[None])
+            torch.from_numpy(_noise(seed, stage, cells, around, tiles[stage])[None])
             for stage, around in enumerate(context)
         ]
         near = torch.from_numpy(np.ascontiguousarray(latent(cells.framed(context[0]))))[None]
@@ -78,17 +84,17 @@ def decode(
         return fill(window, blocks, compute, pool, (channels,))
 
 
-def _noise(seed: int, stage: int, cells: Window, around: int, period: tuple[int, int] | None) -> Array:
-    """Noise (1, H, W) of one resolution for a block and so many of its texels around it."""
+def _noise(seed: int, stage: int, cells: Window, around: int, tile: Array | None) -> Array:
+    """Noise (1, H, W) of one resolution for a block and so many of its texels around it.
+
+    tile : (1, rows, columns), what it repeats; None: it never does.
+    """
     step = 2**stage
     row, column = cells.row * step - around, cells.column * step - around
     height, width = cells.height * step + 2 * around, cells.width * step + 2 * around
-    if period is None:
+    if tile is None:
         return hashed_noise(seed, LEVEL + stage, 1, row, column, height, width)
-    rows, columns = period[0] * step, period[1] * step
-    whole = hashed_noise(seed, LEVEL + stage, 1, 0, 0, rows, columns)
-    picked = np.ix_(np.arange(row, row + height) % rows, np.arange(column, column + width) % columns)
-    return whole[:, picked[0], picked[1]]
+    return periodic(tile)(Window(row, column, height, width))
 
 
 def periodic(latent: Array) -> Callable[[Window], Array]:

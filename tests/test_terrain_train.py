@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from made_land import write_places
 from safetensors.torch import load_file
-from scipy.ndimage import gaussian_filter
 
 from worldgen.errors import InputError, TrainingError, WeightsError
 from worldgen.models.checkpoint import file_hash, read_record
@@ -22,17 +20,9 @@ from worldgen.models.terrain_refinement import FIGURES, evaluate
 from worldgen.models.terrain_train import TerrainTraining, train
 
 
-def hills(size: int, seed: int = 0) -> NDArray[np.float32]:
-    noise = np.random.default_rng(seed).normal(size=(size, size))
-    return (500 + 2000 * gaussian_filter(noise, 4, mode="wrap")).astype(np.float32)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dem")
-    for index in range(2):
-        np.save(folder / f"place{index}.npy", hills(300, seed=index))
-    return folder
+    return write_places(tmp_path_factory.mktemp("dem"), 300)
 
 
 def settings(data: Path, output: Path, **changes: Any) -> TerrainTraining:

@@ -11,7 +11,8 @@ from texture_examples import tiny_vae  # noqa: E402
 
 from worldgen.errors import InputError  # noqa: E402
 from worldgen.models.blocks import Window  # noqa: E402
-from worldgen.models.texture_decode import BLOCK, decode, periodic  # noqa: E402
+from worldgen.models.layers import hashed_noise  # noqa: E402
+from worldgen.models.texture_decode import BLOCK, LEVEL, decode, periodic  # noqa: E402
 from worldgen.models.texture_field import EndlessTexture, PatchField  # noqa: E402
 from worldgen.models.texture_net import TextureNet, TextureNetConfig  # noqa: E402
 
@@ -34,10 +35,9 @@ def source(cells: int = 64) -> np.ndarray:  # type: ignore[type-arg]
 def test_blocks_equal_one_decoding_of_the_whole() -> None:
     net, latent = small_net(), source(48)
     found = decode(net, Window(0, 0, 192, 192), periodic(latent), STYLE, 0, 7, period=(48, 48))
-    from worldgen.models.texture_decode import _noise
-
     noise = [
-        torch.from_numpy(_noise(7, stage, Window(0, 0, 48, 48), 0, (48, 48))[None]) for stage in range(3)
+        torch.from_numpy(hashed_noise(7, LEVEL + stage, 1, 0, 0, 48 * 2**stage, 48 * 2**stage)[None])
+        for stage in range(3)
     ]
     whole = net.decode(
         torch.from_numpy(latent)[None], torch.from_numpy(STYLE)[None], torch.tensor([0]), noise

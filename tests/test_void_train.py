@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from made_land import hills, write_places
 from typer.testing import CliRunner
 
 from worldgen.cli import app
@@ -21,17 +21,9 @@ from worldgen.models.void_fill import fill_voids, load_void_net
 from worldgen.models.void_train import VoidTraining, train
 
 
-def hills(size: int, seed: int = 0) -> Any:
-    noise = np.random.default_rng(seed).normal(size=(size, size))
-    return (500 + 2000 * gaussian_filter(noise, 4, mode="wrap")).astype(np.float32)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dem")
-    for index in range(2):
-        np.save(folder / f"place{index}.npy", hills(200, seed=index))
-    return folder
+    return write_places(tmp_path_factory.mktemp("dem"), 200)
 
 
 def settings(data: Path, output: Path, **changes: Any) -> VoidTraining:

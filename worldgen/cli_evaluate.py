@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from worldgen.cli_options import Data, Quiet, Seed, Weights, data_folder
+from worldgen.cli_options import Data, Figures, Quiet, Seed, Spacing, Weights, data_folder
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError
 
@@ -29,12 +29,8 @@ def evaluate_terrain(
     levels: Annotated[int, typer.Option(help="refine: doublings between coarsened and judged map.")] = 3,
     count: Annotated[int, typer.Option(help="generate: maps of each style and spacing.")] = 16,
     seed: Seed = 0,
-    spacing: Annotated[
-        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
-    ] = None,
+    spacing: Spacing = None,
+    output: Figures = None,
     sheet: Annotated[
         Path | None, typer.Option(help="PNG to write: real and made hillshades, shuffled; key beside it.")
     ] = None,
@@ -70,18 +66,13 @@ def evaluate_voids(
     weights: Weights = None,
     count: Annotated[int, typer.Option(help="Holes of each kind, size and spacing.", min=1)] = 8,
     seed: Seed = 0,
-    spacing: Annotated[
-        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
-    ] = None,
+    spacing: Spacing = None,
+    output: Figures = None,
 ) -> None:
     """Fill holes in held-out land by the net and by scipy's interpolation; prints JSON."""
     from worldgen.models.void_judgement import evaluate as judge
 
-    if output is not None and output.suffix != ".json":
-        raise ConfigError(f"--output: found '{output}'; allowed: a name that ends in .json")
+    _check_names(("--output", output, ".json"))
     figures = judge(data_folder(data), weights=weights, count=count, seed=seed, spacing=spacing)
     _print_figures(figures, output)
 
@@ -96,9 +87,7 @@ def evaluate_texture(
     count: Annotated[int, typer.Option(help="Samples of each class.")] = 4,
     size: Annotated[int, typer.Option(help="Texels per side of a sample, a multiple of 256.")] = 512,
     seed: Seed = 0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
-    ] = None,
+    output: Figures = None,
     card: Annotated[
         Path | None, typer.Option(help="Markdown file to write the figures to, as tables.")
     ] = None,

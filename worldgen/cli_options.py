@@ -21,6 +21,10 @@ HeldOut = Annotated[
     list[str] | None, typer.Option(help="Place kept for evaluation; repeatable. None: a tenth, by hash.")
 ]
 Device = Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")]
+Spacing = Annotated[float | None, typer.Option(help="Metres per cell, for files that do not say it.")]
+Figures = Annotated[
+    Path | None, typer.Option("--output", "-o", help="JSON file to write the figures to as well.")
+]
 Weights = Annotated[Path | None, typer.Option(help="Weight file; the shipped one by default.")]
 
 

@@ -7,14 +7,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from worldgen.cli_options import Quiet, Seed, Weights
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, nearest
 
 sample = typer.Typer(help="Draw samples of what a net makes.", no_args_is_help=True)
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the samples and index.csv.")]
-Seed = Annotated[int, typer.Option(help="Decides all that is random.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
 @sample.command("terrain")
@@ -73,7 +72,7 @@ def sample_texture(
     snow: Annotated[float, typer.Option(help="Share of the ground under snow, 0 to 1.")] = 0.0,
     stone_size: Annotated[float, typer.Option(help="Size of the features, 0.5 to 2 times.")] = 1.0,
     contrast: Annotated[float, typer.Option(help="Contrast of base color, 0 to 3 times.")] = 1.0,
-    weights: Annotated[Path | None, typer.Option(help="Weight file; the shipped one by default.")] = None,
+    weights: Weights = None,
     quiet: Quiet = False,
 ) -> None:
     """Write tileable materials, each a folder of PNGs: base_color, normal, roughness, occlusion, height."""

@@ -18,6 +18,7 @@ from worldgen.cli_options import (
     Quiet,
     Resume,
     Seed,
+    Spacing,
     Steps,
     Threads,
     data_folder,
@@ -37,9 +38,7 @@ train = typer.Typer(help="Train a net on your own data.", no_args_is_help=True)
 def train_terrain(
     data: Data,
     output: Output = Path("out/terrain_amplifier.safetensors"),
-    spacing: Annotated[
-        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
-    ] = None,
+    spacing: Spacing = None,
     minutes: Minutes = None,
     steps: Steps = None,
     seed: Seed = 0,
@@ -167,9 +166,7 @@ def train_relief(
 def train_voids(
     data: Data,
     output: Output = Path("out/terrain_voids.safetensors"),
-    spacing: Annotated[
-        float | None, typer.Option(help="Metres per cell, for files that do not say it.")
-    ] = None,
+    spacing: Spacing = None,
     minutes: Minutes = None,
     steps: Steps = None,
     seed: Seed = 0,
