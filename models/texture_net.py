@@ -140,7 +140,9 @@ class Encoder(nn.Module):
         # without a bound drifted to spreads of e²³ and never came back.
         spread = self.floor * torch.sigmoid(4 - spread)
         style_spread = 2 * math.log(STYLE) * torch.sigmoid(4 - style_spread)
-        return mean + self.linear(maps), spread, style_mean, style_spread
+        with torch.autocast(maps.device.type, enabled=False):  # eight bits of mantissa would show
+            mean = mean.float() + self.linear(maps)
+        return mean, spread, style_mean, style_spread
 
 
 class Decoder(nn.Module):
@@ -180,7 +182,8 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """With `trim`, latent and noise have `context` around what is wanted: it is taken off on the way."""
         context = self.context()
-        guess = F.pixel_shuffle(self.linear(latent, border), self.cell)  # (B, 6, H, W)
+        with torch.autocast(latent.device.type, enabled=False):  # eight bits of mantissa would show
+            guess = F.pixel_shuffle(self.linear(latent, border), self.cell)  # (B, 6, H, W)
         h = self.enter(latent, border)  # (B, 96, H/cell, W/cell)
         last = len(self.stages) - 1
         for index, (stage, grain) in enumerate(zip(self.stages, noise, strict=True)):

@@ -148,7 +148,7 @@ class Trainer:
             "pyramid": 0.5,
             "slope": 0.4 * texels,
             "detail": 0.15 + 0.15 * late,
-            "lattice": late,
+            "lattice": 6 * late,
             "energy": 0.02 + 0.08 * late,
             "wasserstein": 0.05 + 0.25 * late,
         }

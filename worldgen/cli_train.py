@@ -213,6 +213,10 @@ def train_texture(
     objective: Annotated[
         str, typer.Option(help="vae, or autoencoder: the plain baseline, by texels alone.")
     ] = "vae",
+    bfloat16: Annotated[
+        bool,
+        typer.Option("--bfloat16", help="Half-width convolutions: faster with AVX-512 or AMX, else slower."),
+    ] = False,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Only print what the data hold, class by class.")
     ] = False,
@@ -240,6 +244,7 @@ def train_texture(
         minutes=minutes,
         threads=threads,
         leave_out=tuple(leave_out or ()),
+        bfloat16=bfloat16,
         resume=resume,
     )
     with progress_bars(quiet) as report:
