@@ -107,7 +107,8 @@ def lattice_loss(found: Tensor, wanted: Tensor, weight: Tensor, cell: int) -> Te
         near = weight[..., 1:] * weight[..., :-1]
         steps = (planes[..., 1:] - planes[..., :-1]).abs() * near
         whole = slice(cell - 1, planes.shape[-1] - 1)
-        sums = [part[..., whole].sum(dim=2).unflatten(-1, (-1, cell)).sum(dim=2) for part in (steps, near)]
+        rows = [part[..., whole].sum(dim=2) for part in (steps, near)]
+        sums = [row.reshape(*row.shape[:2], -1, cell).sum(dim=2) for row in rows]
         level = torch.log(sums[0] / sums[1].clamp_min(1.0) + 0.003)
         return level - level.mean(dim=-1, keepdim=True)
 

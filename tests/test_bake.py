@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from small_worlds import island, maps, plane, surfaces
 
+from worldgen import splatting
 from worldgen.bake import bake_chunks, normal_map, sky_visibility
 from worldgen.heightmap import Heightmap
 from worldgen.lod import chunk_windows
@@ -52,6 +54,26 @@ def test_one_surface_keeps_its_colour():
         expected = srgb_to_linear(surfaces()[SURFACES.index(name)].base_color).mean(axis=(0, 1))
         found = srgb_to_linear(material.base_color.astype(np.float32) / 255).mean(axis=(0, 1))
         np.testing.assert_allclose(found, expected, rtol=0.2)  # slow noise of brightness
+
+
+def test_ground_never_repeats_and_has_no_steps():
+    tile = gaussian_filter(np.random.default_rng(0).random((64, 64, 6), np.float32), (3, 3, 0), mode="wrap")
+    tile = (tile - tile.min()) / np.ptp(tile)
+
+    def sampled(u: float, v: float) -> np.ndarray:
+        out = np.zeros(6, np.float32)
+        splatting._add_unrepeated(tile, u, v, 1.0, out)
+        return out
+
+    places = np.random.default_rng(1).uniform(-40, 40, size=(400, 2))
+    here = np.array([sampled(u, v) for u, v in places])
+    for step in ((1, 0), (0, 1), (3, -2)):
+        there = np.array([sampled(u + step[0], v + step[1]) for u, v in places])
+        assert abs(np.corrcoef(here[:, 0], there[:, 0])[0, 1]) < 0.2
+    shown = [0, 1, 2, 4, 5]  # higher relief wins where patches meet
+    np.testing.assert_allclose(here.mean(axis=0)[shown], tile.mean(axis=(0, 1))[shown], atol=0.03)
+    line = np.array([sampled(5 + 2e-4 * i, -3 + 1e-4 * i) for i in range(20_000)])  # across several patches
+    assert np.abs(np.diff(line, axis=0)).max() < 0.02
 
 
 def test_chunks_meet_without_a_seam():

@@ -2,8 +2,8 @@
 
 What keeps the ground from looking tiled or painted on:
 
-- each surface is sampled at two hashed offsets that a slow noise cross-fades (I. Quilez, "Texture
-  repetition"),
+- each surface is a mosaic of patches of its tile from hashed places, which never repeats (Heitz and Neyret
+  2018, Mikkelsen 2022),
 - steep rock is sampled from the side, so that walls are not smeared down the slope,
 - where surfaces meet, the one whose relief stands higher wins (A. Mishkinis, "Advanced terrain texture
   splatting"), so that grass grows between stones and no border is a soft fog,
@@ -28,7 +28,7 @@ from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.lod import ChunkWindow
 from worldgen.materials import PBRMaterial, Surface, linear_to_srgb, srgb_to_linear, to_bytes
-from worldgen.noise import fractal, permutation, simplex
+from worldgen.noise import fractal, permutation
 from worldgen.splatting import FloatArray
 from worldgen.surfaces import Splat
 
@@ -133,7 +133,7 @@ class _Baker:
         self.depths = np.array([surface.depth for surface in surfaces]) * self.sizes
         self.steep = np.array([surface.steep for surface in surfaces])
         self.weights = np.ascontiguousarray(splat.weights.transpose(1, 2, 0))  # (H, W, S)
-        self.fields = _slow_fields(heightmap, float(self.sizes.mean()), seed)
+        self.fields = _slow_fields(heightmap, seed)
         self.strata = _strata(strata, seed)
         self.encode = to_bytes(linear_to_srgb(np.linspace(0, 1, 4096, dtype=np.float32)))
 
@@ -180,7 +180,7 @@ class _Baker:
         return 1 << math.ceil(math.log2(max(quads * self.density, 4)))
 
 
-def _slow_fields(heightmap: Heightmap, tile: float, seed: int) -> FloatArray:
+def _slow_fields(heightmap: Heightmap, seed: int) -> FloatArray:
     """Return (H, W, FIELDS) of what varies slowly, in the order of `worldgen.splatting`."""
     grid: Grid = heightmap.grid
     x, z = grid.x[None, :], grid.z[:, None]
@@ -194,8 +194,6 @@ def _slow_fields(heightmap: Heightmap, tile: float, seed: int) -> FloatArray:
     fields[..., splatting.TONE] = 1 + 0.16 * noise("tone", 310, 4)
     fields[..., splatting.WARMTH] = 0.05 * noise("warmth", 170, 3)
     fields[..., splatting.WARP] = 9 * noise("warp", 240, 2)
-    wave = 1.7 * tile
-    fields[..., splatting.INDEX] = 4 + 5 * simplex(x / wave, z / wave, permutation(seed, "bake/index"))
     return fields
 
 

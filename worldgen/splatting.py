@@ -14,28 +14,42 @@ from numpy.typing import NDArray
 from worldgen.kernel import kernel
 
 MEMBERS = 6  # of a surface's stack: red, green, blue (linear light), height, roughness, occlusion
+HEIGHT = 3
 # Fields on vertices, in this order.
-ELEVATION, VISIBILITY, TONE, WARMTH, WARP, INDEX = range(6)
-FIELDS = 6
+ELEVATION, VISIBILITY, TONE, WARMTH, WARP = range(5)
+FIELDS = 5
+PATCH = 0.75  # distance of patches' centres, in tiles
+LIFT, SOFT = 0.4, 0.12  # what relief counts where patches meet, in their weights; width of the blend
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
 
 @kernel
+def _corners(side: int, at: float) -> tuple[int, int, np.float32]:
+    """Texels left and right of `at` tiles on a wrapped axis of `side`, and the share of the right one."""
+    place = (at - math.floor(at)) * side - 0.5
+    left = math.floor(place)
+    right = left + 1 if left + 1 < side else 0
+    return (left if left >= 0 else side - 1), right, np.float32(place - left)
+
+
+@kernel
+def _height_at(image: FloatArray, u: float, v: float) -> float:
+    """Bilinear sample of the height of a wrapped (N, N, 6) image at (u, v) tiles."""
+    left, right, fx = _corners(image.shape[0], u)
+    top, bottom, fy = _corners(image.shape[0], v)
+    above = image[top, left, HEIGHT] + fx * (image[top, right, HEIGHT] - image[top, left, HEIGHT])
+    below = image[bottom, left, HEIGHT] + fx * (image[bottom, right, HEIGHT] - image[bottom, left, HEIGHT])
+    height: float = above + fy * (below - above)
+    return height
+
+
+@kernel
 def _add_sample(image: FloatArray, u: float, v: float, share: float, out: FloatArray) -> None:
     """Add ``share`` times the bilinear sample of a wrapped (N, N, 6) image at (u, v) tiles to ``out``."""
-    side = image.shape[0]
-    px = (u - math.floor(u)) * side - 0.5
-    py = (v - math.floor(v)) * side - 0.5
-    x0 = math.floor(px)
-    y0 = math.floor(py)
-    fx = np.float32(px - x0)
-    fy = np.float32(py - y0)
-    left = x0 if x0 >= 0 else side - 1
-    right = x0 + 1 if x0 + 1 < side else 0
-    top = y0 if y0 >= 0 else side - 1
-    bottom = y0 + 1 if y0 + 1 < side else 0
+    left, right, fx = _corners(image.shape[0], u)
+    top, bottom, fy = _corners(image.shape[0], v)
     one = np.float32(1.0)
     part = np.float32(share)
     a = (one - fx) * (one - fy) * part
@@ -52,18 +66,58 @@ def _add_sample(image: FloatArray, u: float, v: float, share: float, out: FloatA
 
 
 @kernel
-def _add_unrepeated(
-    image: FloatArray, u: float, v: float, whole: float, fade: float, share: float, out: FloatArray
-) -> None:
-    """Sample at two offsets hashed from the slow noise and cross-fade between them."""
-    for step in range(2):
-        part = fade if step else 1.0 - fade
-        if part > 0.01:
-            turn = whole + step
-            # Steps along the golden and the plastic ratio never line up.
-            shift_u = turn * 0.6180339887 + math.sin(turn * 3.1) * 0.5
-            shift_v = turn * 0.7548776662 + math.sin(turn * 5.7 + 1.3) * 0.5
-            _add_sample(image, u + shift_u, v + shift_v, share * part, out)
+def _offset(i: int, j: int) -> tuple[float, float]:
+    """Where in its tile patch (i, j) is taken from: two numbers in [0, 1)."""
+    x = ((i * 0x9E3779B1) ^ (j * 0x85EBCA77)) & 0xFFFFFFFF
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    x = ((x ^ (x >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+    x ^= x >> 16
+    return (x & 0xFFFF) / 65536.0, (x >> 16) / 65536.0
+
+
+@kernel
+def _claim(
+    image: FloatArray, u: float, v: float, weight: float, most: float, i: int, j: int
+) -> tuple[float, float, float]:
+    """How strongly patch (i, j) claims a place, and where its tile is sampled; -1 where it can't win."""
+    hold = min(4.0 * weight, 1.0)  # a patch whose weight is nought must have no say
+    if weight + 0.5 * LIFT * hold < most - 0.5 * LIFT - SOFT:
+        return -1.0, 0.0, 0.0
+    shift = _offset(i, j)
+    u, v = u + shift[0], v + shift[1]
+    return weight + LIFT * hold * (_height_at(image, u, v) - 0.5), u, v
+
+
+@kernel
+def _add_unrepeated(image: FloatArray, u: float, v: float, share: float, out: FloatArray) -> None:
+    """Add a sample of ground that never repeats: patches of the tile from hashed places.
+
+    Each is a hexagon around a vertex of a triangular lattice (Heitz and Neyret 2018; Mikkelsen 2022); where
+    three meet, the one whose relief stands higher wins, so that borders follow stones and cracks.
+    """
+    q = (u - v * 0.57735026919) / PATCH
+    r = v * 1.15470053838 / PATCH
+    i, j = math.floor(q), math.floor(r)
+    w1, w2 = q - i, r - j
+    w0 = 1.0 - w1 - w2
+    if w0 >= 0.0:
+        most = max(w0, w1, w2)
+        a, ua, va = _claim(image, u, v, w0, most, i, j)
+    else:  # the upper triangle of the lattice's rhomb
+        w0, w1, w2 = -w0, 1.0 - w2, 1.0 - w1
+        most = max(w0, w1, w2)
+        a, ua, va = _claim(image, u, v, w0, most, i + 1, j + 1)
+    b, ub, vb = _claim(image, u, v, w1, most, i + 1, j)
+    c, uc, vc = _claim(image, u, v, w2, most, i, j + 1)
+    least = max(a, b, c) - SOFT
+    a, b, c = max(a - least, 0.0), max(b - least, 0.0), max(c - least, 0.0)
+    share /= a + b + c
+    if a > 0.0:
+        _add_sample(image, ua, va, share * a, out)
+    if b > 0.0:
+        _add_sample(image, ub, vb, share * b, out)
+    if c > 0.0:
+        _add_sample(image, uc, vc, share * c, out)
 
 
 @kernel
@@ -138,10 +192,6 @@ def blend(
             south = _at(fields, ELEVATION, row + 0.5, column) - _at(fields, ELEVATION, row - 0.5, column)
             east /= spacing
             south /= spacing
-            index = _at(fields, INDEX, row, column)
-            whole = math.floor(index)
-            fade = min(max((index - whole - 0.25) * 2.0, 0.0), 1.0)
-            fade = fade * fade * (3 - 2 * fade)
             # Side projections share what the slope takes from the one from above.
             side = min(max((math.sqrt(east * east + south * south) - 0.6) / 0.6, 0.0), 1.0)
             flank = (east * east) ** 2 / max((east * east) ** 2 + (south * south) ** 2, 1e-12)
@@ -162,14 +212,14 @@ def blend(
                 scale = 1.0 / sizes[surface]
                 above = 1.0 - side if steep[surface] else 1.0
                 if above > 0.02:
-                    _add_unrepeated(image, x * scale, z * scale, whole, fade, above, out)
+                    _add_unrepeated(image, x * scale, z * scale, above, out)
                 if above < 0.98:
                     if flank > 0.03:
-                        _add_unrepeated(image, z * scale, y * scale, whole, fade, (1 - above) * flank, out)
+                        _add_unrepeated(image, z * scale, y * scale, (1 - above) * flank, out)
                     if flank < 0.97:
                         part = (1 - above) * (1 - flank)
-                        _add_unrepeated(image, x * scale, y * scale, whole, fade, part, out)
-                share[surface] = weight + 0.45 * (out[3] - 0.5)
+                        _add_unrepeated(image, x * scale, y * scale, part, out)
+                share[surface] = weight + 0.45 * (out[HEIGHT] - 0.5)
                 best = max(best, share[surface])
             total = 0.0
             for surface in range(count):
@@ -182,7 +232,7 @@ def blend(
             for surface in range(count):
                 if share[surface] > 0.0:
                     part = share[surface] / total
-                    lift += part * depths[surface] * samples[surface, 3]
+                    lift += part * depths[surface] * samples[surface, HEIGHT]
                     if steep[surface]:
                         rock += part
                     for member in range(MEMBERS):
