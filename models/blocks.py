@@ -7,6 +7,7 @@ then a window equals the same cut of a larger one, in any order and on any numbe
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -56,19 +57,33 @@ class Window:
         return array[..., rows[:, None], columns[None, :]]
 
 
+_pin_lock = threading.Lock()
+_pinned: list[int] = []  # the caller's thread count, once for each that is inside
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread, so that sums have one order; several Python threads may be inside."""
+    import torch
+
+    with _pin_lock:
+        _pinned.append(_pinned[0] if _pinned else torch.get_num_threads())
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _pin_lock:
+            torch.set_num_threads(_pinned.pop())
+
+
 @contextmanager
 def torch_workers(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
     """Workers that each compute on one thread of torch; the caller's setting is put back afterwards."""
     import torch
 
-    before = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(
-            threads or os.cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
+    count = threads or os.cpu_count() or 1
+    with one_thread(), ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield pool
 
 
 def workers(threads: int | None = None) -> ThreadPoolExecutor:

@@ -1,13 +1,10 @@
-"""From a latent to maps: arrange it anew, decode it on one thread, give it units and colours.
+"""From a latent to maps: arrange it anew, decode it, give it units and colours.
 
 Torch is imported when something is decoded.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,24 +21,6 @@ if TYPE_CHECKING:
     from worldgen.models.texture_net import BankedTextureNet
 
 PATCH = 88.0  # texels, radius of the patches that a new arrangement is made of
-
-_pin_lock = threading.Lock()
-_pinned: list[int] = []  # the caller's thread count, once per running decode
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread, so that sums have one order; several Python threads may be inside."""
-    import torch
-
-    with _pin_lock:
-        _pinned.append(_pinned[0] if _pinned else torch.get_num_threads())
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _pin_lock:
-            torch.set_num_threads(_pinned.pop())
 
 
 def arrange(model: BankedTextureNet, latent: Array, size: int, rng: np.random.Generator) -> Array:
@@ -93,5 +72,4 @@ def decode(
     rows, columns = latent.shape[1:]
     window = Window(0, 0, rows * config.cell, columns * config.cell)
     seed, index = int(rng.integers(2**31)), config.classes.index(kind)
-    with one_thread():
-        return blocks(model.net, window, periodic(latent), style, index, seed, period=(rows, columns))
+    return blocks(model.net, window, periodic(latent), style, index, seed, period=(rows, columns))

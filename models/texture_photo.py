@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError, nearest
+from worldgen.models.blocks import one_thread
 from worldgen.models.texture_color import LUMINANCE, linear_to_srgb, srgb_to_linear
 from worldgen.models.texture_controls import TextureControls
 from worldgen.models.texture_data import HEIGHT, Array, normalise
-from worldgen.models.texture_drawing import arrange, draw, one_thread
+from worldgen.models.texture_drawing import arrange, draw
 from worldgen.models.texture_finish import fine_spread
 from worldgen.models.texture_folders import squared
 from worldgen.models.texture_maps import TextureMaps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,12 +26,6 @@ def steps(plane: Array, axis: int) -> NDArray[np.float64]:
     step = np.abs(plane - np.roll(plane, 1, axis=axis))
     others = tuple(i for i in range(plane.ndim) if i != axis)
     return np.asarray(step.mean(axis=others), np.float64)
-
-
-def wrap_ratio(plane: Array, cell: int = 8) -> float:
-    """Mean step across the wrap over that at the other borders of latent cells, the worse of both axes."""
-    found = [steps(plane, axis) for axis in (0, 1)]
-    return float(max(step[0] / max(step[cell::cell].mean(), 1e-9) for step in found))
 
 
 def cell_ratio(plane: Array, cell: int = 8) -> float:
@@ -108,19 +102,3 @@ def repetition(maps: TextureMaps) -> dict[str, float]:
     """``slow_share`` and ``repeat_peak`` of luma and height, the greater of both."""
     both = (maps.base_color.mean(axis=-1), maps.height)
     return {"slow_share": max(map(slow_share, both)), "repeat_peak": max(map(repeat_peak, both))}
-
-
-def measure_samples(samples: Iterable[TextureMaps]) -> dict[str, float]:
-    """Figures of samples, each averaged over samples and the worse of base color and height.
-
-    ``wrap_ratio`` near 1: no seam; single samples scatter by a fifth, since one row is compared with many.
-    ``cell_ratio`` near 1: latent cells don't show. ``slow_share``: share of luma's variance slower than four
-    cycles a tile, which is what a tiled plane repeats visibly.
-    """
-    rows = []
-    for maps in samples:
-        slow = slow_share(maps.base_color.mean(axis=-1))
-        both = (maps.base_color, maps.height)
-        rows.append([max(map(wrap_ratio, both)), max(map(cell_ratio, both)), slow])
-    means = np.mean(rows, axis=0) if rows else [float("nan")] * 3
-    return dict(zip(("wrap_ratio", "cell_ratio", "slow_share"), map(float, means), strict=True))

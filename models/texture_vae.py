@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from worldgen.errors import InputError, WeightsError, nearest
+from worldgen.models.blocks import one_thread
 from worldgen.models.checkpoint import WEIGHTS, load_weights, read_record
 from worldgen.models.texture_codes import unpack
 from worldgen.models.texture_controls import TextureControls, apply_controls
 from worldgen.models.texture_data import Array, denormalise, normalise
-from worldgen.models.texture_drawing import arrange, decode, draw, one_thread, vary_statistics
+from worldgen.models.texture_drawing import arrange, decode, draw, vary_statistics
 from worldgen.models.texture_finish import Finish, fine_spread
 from worldgen.models.texture_maps import TextureMaps as TextureMaps
 from worldgen.models.texture_maps import normal_from_height as normal_from_height

@@ -9,14 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from texture_examples import SIZE, made_maps, planes, rolled, same, smooth_noise, tiny_vae  # noqa: E402
+from texture_examples import SIZE, made_maps, planes, rolled, same, smooth_noise, tiny_vae, wrap_ratio  # noqa: E402
 
 from worldgen.errors import ConfigError  # noqa: E402
 from worldgen.models import texture_weather as weather  # noqa: E402
 from worldgen.models.texture_color import LUMINANCE, match_colors, srgb_to_linear  # noqa: E402
 from worldgen.models.texture_controls import TextureControls, apply_controls  # noqa: E402
 from worldgen.models.texture_maps import TextureMaps, resampled, texture_maps  # noqa: E402
-from worldgen.models.texture_tiling import wrap_ratio  # noqa: E402
 from worldgen.models.texture_vae import drawn_size, sample_texture  # noqa: E402
 
 MAPS = made_maps(0)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from texture_examples import SIZE, made_maps, planes, same, tiny_vae  # noqa: E402
+from texture_examples import SIZE, made_maps, planes, same, tiny_vae, wrap_ratio  # noqa: E402
 
 from worldgen import texture_files  # noqa: E402
 from worldgen.cli import app  # noqa: E402
@@ -21,7 +21,6 @@ from worldgen.models import texture_photo as photo  # noqa: E402
 from worldgen.models import texture_vae  # noqa: E402
 from worldgen.models.texture_controls import TextureControls  # noqa: E402
 from worldgen.models.texture_mixing import interpolate  # noqa: E402
-from worldgen.models.texture_tiling import wrap_ratio  # noqa: E402
 from worldgen.models.texture_vae import sample_texture  # noqa: E402
 
 

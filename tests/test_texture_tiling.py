@@ -44,3 +44,9 @@ def test_a_motif_that_is_there_twice_is_found() -> None:
     assert tiling.repeat_peak(plane) < 0.15
     twice = np.concatenate([plane[:32], plane[:32]])
     assert tiling.repeat_peak(twice) == pytest.approx(1)
+
+
+def test_cells_that_show_are_seen() -> None:
+    plane = np.random.default_rng(0).uniform(size=(64, 64)).astype(np.float32)
+    assert tiling.cell_ratio(plane) == pytest.approx(1, abs=0.1)
+    assert tiling.cell_ratio(np.kron(plane[:8, :8], np.ones((8, 8), np.float32))) > 3

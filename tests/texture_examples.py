@@ -10,6 +10,7 @@ import torch
 from worldgen.models.texture_codes import pack
 from worldgen.models.texture_maps import TextureMaps, texture_maps
 from worldgen.models.texture_net import BankedTextureNet, TextureNetConfig
+from worldgen.models.texture_tiling import steps
 from worldgen.models.texture_vae import Exemplar, TextureVAE
 
 SIZE = 128
@@ -69,3 +70,9 @@ def rolled(maps: TextureMaps, rows: int, columns: int) -> TextureMaps:
         for plane in (maps.base_color, maps.height, maps.roughness, maps.occlusion)
     ]
     return TextureMaps(*moved, normal_strength=maps.normal_strength)
+
+
+def wrap_ratio(plane: np.ndarray, cell: int = 8) -> float:  # type: ignore[type-arg]
+    """Mean step across the wrap over that at the other borders of latent cells, the worse of both axes."""
+    found = [steps(plane, axis) for axis in (0, 1)]
+    return float(max(step[0] / max(step[cell::cell].mean(), 1e-9) for step in found))
