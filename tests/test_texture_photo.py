@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from texture_examples import SIZE, made_maps, planes, same, tiny_vae, wrap_ratio  # noqa: E402
+from texture_examples import SIZE, made_maps, planes, same, smooth_noise, tiny_vae, wrap_ratio  # noqa: E402
 
 from worldgen import texture_files  # noqa: E402
 from worldgen.cli import app  # noqa: E402
@@ -20,6 +20,7 @@ from worldgen.errors import ConfigError, InputError  # noqa: E402
 from worldgen.models import texture_photo as photo  # noqa: E402
 from worldgen.models import texture_vae  # noqa: E402
 from worldgen.models.texture_controls import TextureControls  # noqa: E402
+from worldgen.models.texture_finish import fine_spread  # noqa: E402
 from worldgen.models.texture_mixing import interpolate  # noqa: E402
 from worldgen.models.texture_vae import sample_texture  # noqa: E402
 
@@ -44,7 +45,16 @@ def test_a_photograph_becomes_a_tile_that_repeats() -> None:
     assert maps.roughness.mean() == pytest.approx(rough, abs=0.05)
 
 
-def test_height_is_not_given_with_a_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_height_is_guessed_from_luma() -> None:
+    luma = 0.5 + 0.1 * smooth_noise(3, (256, 256), cycles=60)
+    guess = photo.guessed_height(luma)
+    assert np.corrcoef(guess.ravel(), luma.ravel())[0, 1] > 0.5
+    fine = [fine_spread(photo.guessed_height(luma, crispness)[None])[0] for crispness in (0.5, 1.0, 2.0)]
+    assert fine[0] < 0.7 * fine[1] < 0.5 * fine[2]
+    assert photo.guessed_height(np.full((256, 256), 0.5, np.float32)).std() < 1e-3  # nothing to go by
+
+
+def test_height_is_guessed_and_the_rest_inferred_with_a_photograph(monkeypatch: pytest.MonkeyPatch) -> None:
     net = tiny_vae()
     seen = []
     encode = type(net.model.net).encode
@@ -56,7 +66,7 @@ def test_height_is_not_given_with_a_photograph(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(type(net.model.net), "encode", spy)
     photo.tile_photo(photograph(), "rock", seed=1, size=SIZE, net=net)
     photo.vary(made_maps(1).resized(256), "rock", seed=1, size=SIZE, net=net)
-    assert seen == [([1, 1, 1, 0, 0, 0], "reflect"), ([1] * 6, "circular")]
+    assert seen == [([1, 1, 1, 1, 0, 0], "reflect"), ([1] * 6, "circular")]
 
 
 def test_light_is_evened() -> None:
