@@ -21,8 +21,9 @@ class TextureTrainConfig:
     crops of the same material are drawn together. The first part of a run is carried by texels; from
     `statistics_from` to `critic_from` (shares of the run) their weight falls to `texels_kept` and statistics
     of detail take over, then the critic joins, whose gradient on the maps is up to `critic_share` of the
-    others'. `cell` is the texels per latent cell, 4, 8 or 16, and `latent` its channels. The objective
-    ``autoencoder`` is the plain baseline: texels alone, no noise on the latent, no critic.
+    others', less where it is hardly better than chance. `cell` is the texels per latent cell, 4, 8 or 16, and
+    `latent` its channels. The objective ``autoencoder`` is the plain baseline: texels alone, no noise on the
+    latent, no critic.
     """
 
     data: Path
