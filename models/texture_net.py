@@ -229,9 +229,15 @@ class TextureNet(nn.Module):
     @torch.no_grad()
     def start_from(self, analysis: Tensor, synthesis: Tensor) -> None:
         """Begin as a linear autoencoder: `analysis` (latent, C, cell, cell), `synthesis` (C·cell², latent, 3,
-        3)."""
+        3).
+
+        These filters stay as they are: trained with the rest, the linear guess of heights got a hundred times
+        the fine energy that it began with, and what the blocks could not take out again was a weave.
+        """
         self.encoder.linear.weight.copy_(analysis)
         self.decoder.linear.weight.copy_(synthesis)
+        self.encoder.linear.requires_grad_(False)
+        self.decoder.linear.requires_grad_(False)
 
     def encode(
         self, maps: Tensor, kind: Tensor, given: Tensor | None = None, border: str = "circular"

@@ -38,9 +38,9 @@ class TextureTrainConfig:
     cell: int = 8
     latent: int = 24
     learning_rate: float = 1e-3
-    statistics_from: float = 0.15
+    statistics_from: float = 0.1
     texels_kept: float = 0.15
-    critic_from: float = 0.3
+    critic_from: float = 0.2
     critic_share: float = 0.6
     kl_weight: float = 0.03
     free_nats: float = 0.5

@@ -48,7 +48,8 @@ class Trainer:
         self.critic = PatchCritic(CHANNELS + 2, len(materials))
         for part in (self.net, self.critic):  # a quarter faster than the default layout in bfloat16
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+        learned = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        self.optimiser = torch.optim.Adam(learned, lr=config.learning_rate, betas=(0.9, 0.99))
         self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), lr=4e-4, betas=(0.5, 0.99))
         self.step = 0
         self.seconds = 0.0
