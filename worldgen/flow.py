@@ -145,7 +145,8 @@ def receivers_first(surface: FloatArray, width: int) -> IntArray:
 def steepest_receivers(surface: FloatArray, exit_drop: FloatArray, width: int) -> IntArray:
     """Return (P,) the flat index of the cell that takes all of a cell's water (D8; O'Callaghan, Mark 1984).
 
-    It is -1 where the steepest way leads out of the map, where there is none, and in the frame.
+    It is -1 where the steepest way leads out of the map, where there is none, and in the frame. Of equally
+    steep ways the first in the order of `DISTANCE` is taken.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from worldgen.channels import (
 )
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
-from worldgen.hydrology import Hydrology, exit_drop
+from worldgen.hydrology import Hydrology
 from worldgen.river_lines import spread_water, strahler_order, trace_reaches
 
 
@@ -64,7 +64,7 @@ class RiverNetwork:
     ----------
     reaches : each after those that flow into it.
     order : (H, W) uint8, Strahler's order of the river in the cell; 0 where there is none, and in the sea.
-    area : (H, W) float64, m² whose water passes each cell on the steepest ways down.
+    area : (H, W) float64, m² whose water passes each cell on the steepest ways down to the sea or map's edge.
     water : (H, W) float32, elevation in metres of the surface of sea, lakes and rivers; NaN where it is dry.
     """
 
@@ -106,7 +106,10 @@ def river_network(
     shape, spacing = hydrology.filled.shape, hydrology.spacing
     width = shape[1] + 2
     surface = flow.frame(hydrology.filled, np.inf)
-    receivers = flow.steepest_receivers(surface, exit_drop(surface, hydrology.sea), width)
+    # As in the carving of beds, what comes to the map's edge leaves it, or rivers would run along the frame.
+    leaving = np.full(shape, np.inf)
+    leaving[1:-1, 1:-1] = 0.0
+    receivers = flow.steepest_receivers(surface, flow.frame(leaving, 0.0), width)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
     drainage_tree.gather(area, receivers, order)
