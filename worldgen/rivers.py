@@ -122,6 +122,8 @@ def river_network(
     own = np.where(river, area, 0.0)
     breadth = np.where(river, channel_width(area, strength), 0.0)
     line = valleys.middle(own, breadth / spacing, within, order, channel_area, width)
+    ends = np.flatnonzero(river & (receivers < 0))
+    line[ends] = np.stack([ends // width, ends % width], axis=1)  # smoothed, they would end short of it
     still = flow.frame(still_water(hydrology), np.nan)
     depth = FULLNESS * carved_depth(own, spacing, strength, channel_area) if carved else 0.0
     level = np.where(np.isnan(still), surface + depth, still)
