@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from worldgen import flow
 from worldgen.drainage import drain
 from worldgen.errors import InputError
-from worldgen.hydrology import FILL_SLOPE, FLOW_EXPONENT, Method, exit_drop, route, sea_mask
+from worldgen.hydrology import FILL_SLOPE, FLOW_EXPONENT, METHODS, Method, exit_drop, route, sea_mask
 
-METHODS: tuple[Method, ...] = get_args(Method)
 NEIGHBOURS = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)]
 
 

@@ -32,7 +32,7 @@ def steepest_facet(ground: FloatArray, cell: int, width: int) -> tuple[int, int,
     steepest = 0.0  # square of the drop over one cell
     straight = -1
     diagonal = -1
-    share = 0.0
+    tangent = 0.0  # of the angle from the straight neighbour
     for facet in range(8):
         one = cell + offsets[STRAIGHT[facet]]
         two = cell + offsets[DIAGONAL[facet]]
@@ -40,20 +40,19 @@ def steepest_facet(ground: FloatArray, cell: int, width: int) -> tuple[int, int,
         aside = ground[one] - ground[two]
         if down > 0.0 and aside < down:
             # Within the facet, or along its straight side if it leans away from the diagonal.
-            turn = max(aside, 0.0)
-            steep = down * down + turn * turn
-            angle = np.arctan2(turn, down)
+            aside = max(aside, 0.0)
+            steep = down * down + aside * aside
         elif level > ground[two]:
             steep = 0.5 * (level - ground[two]) ** 2
-            angle = 0.25 * np.pi
+            aside = down = 1.0
         else:
             continue
         if steep > steepest:
             steepest = steep
             straight = one
             diagonal = two
-            share = angle / (0.25 * np.pi)
-    return straight, diagonal, share
+            tangent = aside / down
+    return straight, diagonal, np.arctan(tangent) / (0.25 * np.pi)
 
 
 @kernel

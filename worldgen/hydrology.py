@@ -14,6 +14,7 @@ from worldgen.errors import InputError, nearest
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 Method = Literal["multiple", "steepest", "dinf"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 # A raised cell lies this slope above the one it drains to: 1 cm over a kilometre, and far above what rounding
 # in float64 could swallow at any elevation on Earth.
@@ -200,15 +201,15 @@ def route(
     InputError : the elevation is not a finite (H, W) array, the spacing not positive, or the method unknown.
     """
     ground = checked_elevation(elevation, spacing)
-    if method not in get_args(Method):
-        raise InputError(f"found method {method!r}; {nearest(str(method), get_args(Method))}")
+    if method not in METHODS:
+        raise InputError(f"found method {method!r}; {nearest(str(method), METHODS)}")
     if sea_level is not None and not np.isfinite(sea_level):
         raise InputError(f"sea_level must be a number of metres or None; found {sea_level}")
     shape = ground.shape
     sea = np.zeros(shape, bool) if sea_level is None else sea_mask(ground, sea_level, connected=connected_sea)
     surface = water_surface(ground, spacing, sea, sea_level)
     accumulation = flow.frame(np.full(shape, spacing**2), 0.0)
-    outflow = _run_down(surface, sea, method, accumulation)
+    outflow = run_down(surface, sea, method, accumulation)
     filled = flow.unframe(surface, shape)
     area = flow.unframe(accumulation, shape)
     lake_depth = np.where(sea, 0.0, filled - ground).astype(np.float32)
@@ -224,7 +225,7 @@ def route(
     )
 
 
-def _run_down(surface: FloatArray, sea: BoolArray, method: Method, accumulation: FloatArray) -> FloatArray:
+def run_down(surface: FloatArray, sea: BoolArray, method: Method, accumulation: FloatArray) -> FloatArray:
     """Add to each cell, in place, what flows in from above; return what leaves the map; all framed."""
     width = sea.shape[1] + 2
     if method == "steepest":

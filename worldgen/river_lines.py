@@ -22,13 +22,12 @@ def strahler_order(river: NDArray[np.bool_], receivers: IntArray, order: IntArra
     Parameters
     ----------
     river : (P,) bool, with each cell all river cells below it.
-    receivers, order : of the tree; the order from `drainage_tree.donors_first`.
+    receivers : (P,) of the whole tree.
+    order : (N,) the river cells, each after those that flow into it.
     """
     rank = np.zeros(receivers.size, np.uint8)
     meeting = np.zeros(receivers.size, np.uint8)  # how many of the highest order flow in, at most two
     for cell in order:
-        if not river[cell]:
-            continue
         if meeting[cell] != 1:
             rank[cell] += 1
         receiver = receivers[cell]
@@ -43,16 +42,14 @@ def strahler_order(river: NDArray[np.bool_], receivers: IntArray, order: IntArra
 
 
 @kernel
-def trace_reaches(
-    river: NDArray[np.bool_], within: IntArray, receivers: IntArray, order: IntArray
-) -> tuple[IntArray, IntArray]:
+def trace_reaches(within: IntArray, receivers: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:
     """Cut the rivers at sources and confluences.
 
     Parameters
     ----------
-    river : (P,) bool.
     within : (P,) receivers of river cells that are river cells, else -1.
-    receivers, order : of the whole tree.
+    receivers : (P,) of the whole tree.
+    order : (N,) the river cells, each after those that flow into it.
 
     Returns
     -------
@@ -69,7 +66,7 @@ def trace_reaches(
     count = 0
     tail = 0
     for start in order:
-        if not river[start] or inflows[start] == 1 or receivers[start] < 0:
+        if inflows[start] == 1 or receivers[start] < 0:
             continue
         cell = start
         while True:
@@ -88,7 +85,7 @@ def spread_water(
     ground: FloatArray,
     level: FloatArray,
     still: FloatArray,
-    cells: IntArray,
+    order: IntArray,
     line: FloatArray,
     breadth: FloatArray,
     width: int,
@@ -103,17 +100,17 @@ def spread_water(
     ground : (P,) float64, metres, framed with +inf.
     level : (P,) float64, metres, of rivers.
     still : (P,) float64, metres, of sea and lakes; NaN elsewhere.
-    cells : (N,) int32, the rivers' cells.
+    order : (N,) the river cells, each after those that flow into it.
     line : (P, 2) row and column of the rivers' middle.
     breadth : (P,) float64, cells.
     """
     water = still.copy()
     nearest = np.full(ground.size, np.inf)
-    for cell in cells:
+    for cell in order:
         if np.isnan(still[cell]):
             water[cell] = level[cell]
             nearest[cell] = 0.0
-    for cell in cells:
+    for cell in order:
         reach = int(breadth[cell] + 0.5)
         for row in range(
             max(cell // width - reach, 1), min(cell // width + reach + 1, ground.size // width - 1)

@@ -116,6 +116,7 @@ def river_network(
     river = drainage_tree.rivers(area, receivers, order, channel_area, CATCHMENT_CELLS * spacing**2)
     river &= flow.frame(~hydrology.sea, False)
 
+    order = order[river[order]]
     rank = strahler_order(river, receivers, order)
     within = np.where(river[receivers], receivers, np.int32(-1))  # the frame's last cell is no river
     within[~river] = -1
@@ -129,10 +130,10 @@ def river_network(
     level = np.where(np.isnan(still), surface + depth, still)
     valleys.let_fall(level, within, order)
 
-    cells, starts = trace_reaches(river, within, receivers, order)
-    place = np.stack([line[:, 1] - 1, line[:, 0] - 1], axis=1) * spacing + origin
-    points = np.stack([place[cells, 0], level[cells], place[cells, 1]], axis=1)
-    water = spread_water(surface, level, still, order[river[order]], line, breadth / spacing, width)
+    cells, starts = trace_reaches(within, receivers, order)
+    z, x = (line[cells] - 1).T * spacing + np.array(origin)[::-1, None]
+    points = np.stack([x, level[cells], z], axis=1)
+    water = spread_water(surface, level, still, order, line, breadth / spacing, width)
     return RiverNetwork(
         reaches=tuple(_reaches(cells, starts, points, own, rank, strength)),
         order=flow.unframe(rank, shape),
@@ -163,9 +164,10 @@ def still_water(hydrology: Hydrology) -> FloatArray:
     from scipy import ndimage
 
     level = np.full(hydrology.filled.shape, np.nan)
-    lakes, count = ndimage.label(hydrology.lakes(), structure=np.ones((3, 3), int))
-    if count:
-        outlets = ndimage.minimum(hydrology.filled, lakes, np.arange(1, count + 1))
-        level = np.concatenate([[np.nan], outlets])[lakes]
+    lake = hydrology.lakes()
+    labels, count = ndimage.label(lake, structure=np.ones((3, 3), int))
+    outlets = np.full(count + 1, np.inf)
+    np.minimum.at(outlets, labels[lake], hydrology.filled[lake])
+    level[lake] = outlets[labels[lake]]
     level[hydrology.sea] = hydrology.sea_level
     return level
