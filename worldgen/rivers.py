@@ -1,8 +1,8 @@
 """The river network as data: reaches from sources to confluences and mouths, with order, width and depth.
 
-It is the network of the finished ground: the steepest ways down (D8) over its water surface. On land that
-`worldgen.drainage` has carved these follow the carved beds, which are the lowest ground there is. The tree
-that carved them is not kept, as what came later (dunes, a user's own heights) may have moved a river.
+It is the network of the finished ground: the steepest ways down (D8), and through lakes along their middle.
+On land that `worldgen.drainage` has carved these follow the carved beds, which are the lowest ground there is.
+The tree that carved them is not kept, as what came later (dunes, a user's own heights) may move a river.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import drainage_tree, flow, valleys
+from worldgen import drainage_tree, flow, lake_ways, valleys
 from worldgen.channels import (
     CATCHMENT_CELLS,
     CHANNEL_AREA,
@@ -27,6 +27,9 @@ from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
 from worldgen.hydrology import Hydrology
 from worldgen.river_lines import spread_water, strahler_order, trace_reaches
+
+# Ways through lakes keep to the middle by this power of the distance from the shore.
+SHORE_POWER = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ class RiverNetwork:
     ----------
     reaches : each after those that flow into it.
     order : (H, W) uint8, Strahler's order of the river in the cell; 0 where there is none, and in the sea.
-    area : (H, W) float64, m² whose water passes each cell on the steepest ways down to the sea or map's edge.
+    area : (H, W) float64, m² whose water passes each cell on the ways down to the sea or the map's edge.
     water : (H, W) float32, elevation in metres of the surface of sea, lakes and rivers; NaN where it is dry.
     """
 
@@ -110,10 +113,13 @@ def river_network(
     leaving = np.full(shape, np.inf)
     leaving[1:-1, 1:-1] = 0.0
     receivers = flow.steepest_receivers(surface, flow.frame(leaving, 0.0), width)
+    lake_ways.lead_through(surface, flow.frame(_cost_of_water(hydrology), np.inf), receivers, width)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
     drainage_tree.gather(area, receivers, order)
-    river = drainage_tree.rivers(area, receivers, order, channel_area, CATCHMENT_CELLS * spacing**2)
+    still = flow.frame(still_water(hydrology), np.nan)
+    on_land = np.where(np.isnan(still), area, 0.0)  # rivers run through lakes, but none begins in one
+    river = drainage_tree.rivers(on_land, receivers, order, channel_area, CATCHMENT_CELLS * spacing**2)
     river &= flow.frame(~hydrology.sea, False)
 
     order = order[river[order]]
@@ -125,7 +131,6 @@ def river_network(
     line = valleys.middle(own, breadth / spacing, within, order, channel_area, width)
     ends = np.flatnonzero(river & (receivers < 0))
     line[ends] = np.stack([ends // width, ends % width], axis=1)  # smoothed, they would end short of it
-    still = flow.frame(still_water(hydrology), np.nan)
     depth = FULLNESS * carved_depth(own, spacing, strength, channel_area) if carved else 0.0
     level = np.where(np.isnan(still), surface + depth, still)
     valleys.let_fall(level, within, order)
@@ -157,6 +162,17 @@ def _reaches(
             order=int(rank[cells[start]]),
             downstream=index.get(int(cells[end - 1])),
         )
+
+
+def _cost_of_water(hydrology: Hydrology) -> FloatArray:
+    """Return (H, W): what a step over filled ground costs, the less the farther its shore; +inf elsewhere."""
+    from scipy import ndimage
+
+    filled = hydrology.lake_depth > 0
+    cost = np.full(filled.shape, np.inf)
+    if filled.any():
+        cost[filled] = ndimage.distance_transform_edt(filled)[filled] ** -SHORE_POWER
+    return cost
 
 
 def still_water(hydrology: Hydrology) -> FloatArray:
