@@ -12,8 +12,10 @@ from worldgen.kernel import kernel, pop, sift_up
 
 
 @kernel
-def lead_through(surface: FloatArray, cost: FloatArray, receivers: IntArray, width: int) -> None:
-    """Turn the receivers of level water, in place, along the cheapest way to where it spills over.
+def lead_through(
+    surface: FloatArray, lowest: FloatArray, cost: FloatArray, receivers: IntArray, width: int
+) -> None:
+    """Turn the receivers of standing water, in place, along the cheapest way to where it spills over.
 
     Least-cost paths from the outlets inwards (Dijkstra 1959). A cell is given its way when it is first
     reached, so a way may be dearer than the cheapest by the difference of a straight and a diagonal step.
@@ -21,7 +23,9 @@ def lead_through(surface: FloatArray, cost: FloatArray, receivers: IntArray, wid
     Parameters
     ----------
     surface : (P,) float64, metres, without depressions, framed.
-    cost : (P,) float64, of a step of one cell from this one; +inf where the water is not level.
+    lowest : (P,) float64, metres, of the surface of all water that a cell's is connected with. It spills over
+        to what lies below that: what is only lower than one of its cells may lead back into it.
+    cost : (P,) float64, of a step of one cell from this one; +inf where no water stands.
     receivers : (P,) int32, of the steepest ways.
     """
     offsets = neighbour_offsets(width)
@@ -34,7 +38,7 @@ def lead_through(surface: FloatArray, cost: FloatArray, receivers: IntArray, wid
         for side in range(8):
             neighbour = cell + offsets[side]
             length = cost[cell] * DISTANCE[side]
-            if cost[neighbour] == np.inf and surface[neighbour] < surface[cell] and length < total[cell]:
+            if surface[neighbour] < lowest[cell] and length < total[cell]:
                 total[cell] = length
                 receivers[cell] = neighbour
         if total[cell] < np.inf:

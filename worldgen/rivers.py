@@ -1,7 +1,7 @@
 """The river network as data: reaches from sources to confluences and mouths, with order, width and depth.
 
 It is the network of the finished ground: the steepest ways down (D8), and through lakes along their middle.
-On land that `worldgen.drainage` has carved these follow the carved beds, which are the lowest ground there is.
+On land that `worldgen.drainage` has carved these follow its beds, which are the lowest ground there is.
 The tree that carved them is not kept, as what came later (dunes, a user's own heights) may move a river.
 """
 
@@ -25,7 +25,7 @@ from worldgen.channels import (
 )
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
-from worldgen.hydrology import Hydrology
+from worldgen.hydrology import BoolArray, Hydrology
 from worldgen.river_lines import spread_water, strahler_order, trace_reaches
 
 # Ways through lakes keep to the middle by this power of the distance from the shore.
@@ -113,7 +113,7 @@ def river_network(
     leaving = np.full(shape, np.inf)
     leaving[1:-1, 1:-1] = 0.0
     receivers = flow.steepest_receivers(surface, flow.frame(leaving, 0.0), width)
-    lake_ways.lead_through(surface, flow.frame(_cost_of_water(hydrology), np.inf), receivers, width)
+    _lead_through_water(surface, hydrology, receivers)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
     drainage_tree.gather(area, receivers, order)
@@ -164,26 +164,31 @@ def _reaches(
         )
 
 
-def _cost_of_water(hydrology: Hydrology) -> FloatArray:
-    """Return (H, W): what a step over filled ground costs, the less the farther its shore; +inf elsewhere."""
+def _lead_through_water(surface: FloatArray, hydrology: Hydrology, receivers: IntArray) -> None:
+    """Turn the receivers of standing water, in place, along its middle to where it spills over."""
     from scipy import ndimage
 
     filled = hydrology.lake_depth > 0
-    cost = np.full(filled.shape, np.inf)
     if filled.any():
+        cost = np.full(filled.shape, np.inf)
         cost[filled] = ndimage.distance_transform_edt(filled)[filled] ** -SHORE_POWER
-    return cost
+        lowest = flow.frame(lowest_of_each(hydrology.filled, filled), np.nan)
+        lake_ways.lead_through(surface, lowest, flow.frame(cost, np.inf), receivers, filled.shape[1] + 2)
 
 
 def still_water(hydrology: Hydrology) -> FloatArray:
     """Return (H, W) metres: the level of the sea and of lakes, each level throughout; NaN elsewhere."""
-    from scipy import ndimage
-
-    level = np.full(hydrology.filled.shape, np.nan)
-    lake = hydrology.lakes()
-    labels, count = ndimage.label(lake, structure=np.ones((3, 3), int))
-    outlets = np.full(count + 1, np.inf)
-    np.minimum.at(outlets, labels[lake], hydrology.filled[lake])
-    level[lake] = outlets[labels[lake]]
+    level = lowest_of_each(hydrology.filled, hydrology.lakes())
     level[hydrology.sea] = hydrology.sea_level
     return level
+
+
+def lowest_of_each(surface: FloatArray, water: BoolArray) -> FloatArray:
+    """Return (H, W): the lowest surface of the water that a cell's is connected with; NaN where is none."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(water, structure=np.ones((3, 3), int))
+    lowest = np.full(count + 1, np.inf)
+    np.minimum.at(lowest, labels[water], surface[water])
+    lowest[0] = np.nan
+    return np.asarray(lowest[labels], np.float64)
