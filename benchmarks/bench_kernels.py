@@ -13,15 +13,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from worldgen import flow
 from worldgen.blue_noise import poisson_disk
 from worldgen.drainage import drain
 from worldgen.erosion import diffuse, stream_power, thermal
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
-from worldgen.hydrology import route
+from worldgen.hydrology import METHODS, route, run_down, sea_mask, water_surface
 from worldgen.lod import terrain_chunks
 from worldgen.materials import PBRMaterial
 from worldgen.noise import fractal, permutation
+from worldgen.rivers import river_network
 from worldgen.scatter import place
 from worldgen.triangulation import surface_height
 
@@ -47,7 +49,23 @@ def main(size: int = 1025) -> None:
     points = np.random.default_rng(1).uniform(grid.x[0], grid.x[-1], (100_000, 2))
     coarse = land[:: max(size // 192, 1), :: max(size // 192, 1)]
     print(f"{size} x {size}{'':38s} first, s   best, s")
-    measure("route", lambda: route(elevation, 4.0, sea_level=-200.0))
+    for method in METHODS:
+        measure(
+            f"route, {method}",
+            lambda method=method: route(elevation, 4.0, sea_level=-200.0, method=method),  # type: ignore[misc]
+        )
+    sea = sea_mask(elevation, -200.0)
+    surface = water_surface(elevation.astype(np.float64), 4.0, sea, -200.0)
+    measure("  of which water_surface", lambda: water_surface(elevation.astype(np.float64), 4.0, sea, -200.0))
+    for method in METHODS:
+        measure(
+            f"  of which accumulation, {method}",
+            lambda method=method: run_down(  # type: ignore[misc]
+                surface, sea, method, flow.frame(np.full(sea.shape, 16.0), 0.0)
+            ),
+        )
+    water = route(elevation, 4.0, sea_level=-200.0)
+    measure("river_network", lambda: river_network(water))
     measure(
         "stream_power, 1 step with creep",
         lambda: stream_power(

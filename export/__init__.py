@@ -13,12 +13,14 @@ from worldgen.errors import ConfigError, ExportError, nearest
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
 from worldgen.export.manifest import describe_weights, write_manifest
+from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.scene import Scene
 
 __all__ = [
     "EXPORTERS",
+    "FOLDER_WRITERS",
     "HEIGHTMAP_WRITERS",
     "ExportOptions",
     "Writer",
@@ -31,6 +33,7 @@ __all__ = [
     "write_gltf",
     "write_heightmap_png",
     "write_manifest",
+    "write_maps",
     "write_obj",
     "write_r16",
     "writer_for",
@@ -50,17 +53,41 @@ HEIGHTMAP_WRITERS = {
 }
 
 
-def check_paths(paths: Sequence[Path]) -> None:
-    """Refuse a path that no scene or heightmap writer takes, before any work is done.
+FOLDER_WRITERS = {
+    "maps": write_maps,
+}
+
+
+def is_file(path: Path) -> bool:
+    """Whether the path's suffix is that of a scene or heightmap file."""
+    return path.suffix.lower() in {**EXPORTERS, **HEIGHTMAP_WRITERS}
+
+
+def check_paths(paths: Sequence[Path], form: str | None = None) -> None:
+    """Refuse a path that no writer takes, before any work is done.
+
+    Parameters
+    ----------
+    form : name of a folder's format: so are all paths written whose suffix is no file's.
 
     Raises
     ------
-    ConfigError : a suffix is unknown; the message lists those that there are.
+    ConfigError : the format or a suffix is unknown, where the message lists those that there are; a format
+        is named and no path is a folder, or one is a file's.
     """
-    known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
-    for path in paths:
-        if path.suffix.lower() not in known:
+    if form is not None and form not in FOLDER_WRITERS:
+        raise ConfigError(f"found format '{form}'; {nearest(form, FOLDER_WRITERS)}")
+    folders = [path for path in paths if not is_file(path)]
+    if form is None:
+        for path in folders:
+            known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
             raise ConfigError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
+    elif not folders:
+        names = ", ".join(map(str, paths))
+        raise ConfigError(f"format '{form}' is a folder's, and all paths name files: {names}")
+    for path in folders:
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"cannot write {form} to '{path}': there is a file of that name")
 
 
 def writer_for(path: Path) -> Writer:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import heapq
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from worldgen import flow
+from worldgen.drainage import drain
 from worldgen.errors import InputError
-from worldgen.hydrology import FILL_SLOPE, FLOW_EXPONENT, exit_drop, route, sea_mask
+from worldgen.hydrology import FILL_SLOPE, FLOW_EXPONENT, METHODS, Method, exit_drop, route, sea_mask
 
 NEIGHBOURS = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)]
 
@@ -85,12 +87,77 @@ def test_accumulation_equals_a_linear_solve(method: str) -> None:
     np.testing.assert_allclose(result.accumulation, expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (2, 3), (25, 31)])
+def test_steepest_accumulation_equals_a_walk_from_every_cell(shape: tuple[int, int]) -> None:
+    """Follow each cell's water in plain Python, and count how often each cell is passed.
+
+    Of equally steep ways the first is taken, from the north-west on row by row.
+    """
+    result = route(rough(shape, 6), 2.0, method="steepest")
+    surface = result.filled
+
+    def outside(row: int, column: int) -> float:
+        """How steeply the ground goes on falling beyond the edge, from the slope of the last cells within."""
+        inner = [row, column]
+        for axis, place in enumerate((row, column)):
+            reach = min(4, shape[axis] - 1)
+            inner[axis] += reach if place == 0 else -reach if place == shape[axis] - 1 else 0
+        down, across = abs(inner[0] - row), abs(inner[1] - column)
+        if down and across:
+            steps = min(down, across)
+            inner = [row + steps * (1 if row == 0 else -1), column + steps * (1 if column == 0 else -1)]
+            return float(surface[tuple(inner)] - surface[row, column]) / (steps * 2**0.5)
+        return float(surface[tuple(inner)] - surface[row, column]) / max(down, across, 1)
+
+    passed = np.zeros(shape)
+    for start in np.ndindex(shape):
+        row, column = start
+        while True:
+            passed[row, column] += 1
+            drops = [
+                ((surface[row, column] - surface[r, c]) / np.hypot(r - row, c - column), r, c)
+                for r, c in neighbours(shape, row, column)
+            ]
+            drop, r, c = max(drops, default=(0.0, 0, 0), key=lambda way: way[0])
+            if drop <= 0 or outside(row, column) > drop:
+                break
+            row, column = r, c
+    np.testing.assert_array_equal(result.accumulation, 4.0 * passed)
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("sea_level", [None, 10.0, 1000.0])
-@pytest.mark.parametrize("shape", [(2, 2), (2, 30), (33, 20)])
-def test_all_water_ends_somewhere(shape: tuple[int, int], sea_level: float | None) -> None:
-    result = route(rough(shape), 3.0, sea_level=sea_level)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 17), (19, 1), (2, 2), (2, 30), (33, 20)])
+def test_all_water_ends_somewhere(shape: tuple[int, int], sea_level: float | None, method: Method) -> None:
+    result = route(rough(shape), 3.0, sea_level=sea_level, method=method)
     assert result.outflow.sum() == pytest.approx(9.0 * shape[0] * shape[1], rel=1e-12)
     assert result.accumulation.min() >= 9.0
+    assert result.outflow.min() >= 0.0
+    assert 0 <= result.wetness.min() <= result.wetness.max() <= 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_strip_gathers_along_its_length(method: Method) -> None:
+    area = route(np.arange(12.0)[None, ::-1], 5.0, method=method).accumulation
+    np.testing.assert_allclose(area, np.arange(1, 13)[None] * 25.0)
+    np.testing.assert_array_equal(route(np.arange(12.0)[::-1, None], 5.0, method=method).accumulation, area.T)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("seed", range(8))
+def test_small_lands_of_any_shape_lose_no_water_and_keep_no_pit(seed: int, method: Method) -> None:
+    random = np.random.default_rng(seed)
+    shape = tuple(int(side) for side in random.integers(1, 40, 2))
+    ground = np.round(random.normal(0, 10, shape), int(random.integers(0, 3)))  # coarse ones have flats
+    sea_level = None if seed % 2 else float(random.normal(0, 8))
+    result = route(ground, 7.0, sea_level=sea_level, connected_sea=bool(seed % 3), method=method)
+    assert result.outflow.sum() == pytest.approx(49.0 * ground.size, rel=1e-12)
+    for row in range(1, shape[0] - 1):
+        for column in range(1, shape[1] - 1):
+            if not result.sea[row, column]:
+                assert (
+                    min(result.filled[n] for n in neighbours(shape, row, column)) < result.filled[row, column]
+                )
 
 
 def test_flat_ground_drains_without_lakes() -> None:
@@ -166,9 +233,32 @@ def test_routing_is_repeatable_to_the_bit() -> None:
     assert first.filled.tobytes() == second.filled.tobytes()
 
 
-@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((1, 5)), np.full((4, 4), np.nan)])
-def test_bad_elevation_is_refused(bad: NDArray[np.float64]) -> None:
-    with pytest.raises(InputError, match="elevation must be"):
-        route(bad, 1.0)
-    with pytest.raises(InputError, match="spacing"):
-        route(np.zeros((4, 4)), -1.0)
+HOLED = np.where(np.eye(4) > 0, np.nan, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [
+        (np.zeros(5), r"found shape \(5,\)"),
+        (np.zeros((0, 5)), r"found shape \(0, 5\)"),
+        (np.full((4, 4), np.nan), "found 16 of 16 cells without data"),
+        (HOLED, "found 4 of 16 cells without data"),
+        (np.ma.masked_greater(np.arange(6.0).reshape(2, 3), 4), "found 1 of 6 cells without data"),
+        (np.full((3, 3), np.inf), "found 9 of 9"),
+        (np.array([["high", "low"]]), "numbers"),
+    ],
+)
+def test_bad_elevation_is_refused(bad: NDArray[Any], found: str) -> None:
+    for use in (route, drain):
+        with pytest.raises(InputError, match=f"elevation must be.*{found}"):
+            use(bad, 1.0)
+
+
+def test_other_bad_input_is_refused() -> None:
+    for spacing in (-1.0, 0.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="spacing"):
+            route(np.zeros((4, 4)), spacing)
+    with pytest.raises(InputError, match=r"found method 'd8'; .*Allowed: dinf, multiple, steepest"):
+        route(np.zeros((4, 4)), 1.0, method="d8")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="sea_level must be"):
+        route(np.zeros((4, 4)), 1.0, sea_level=np.nan)

@@ -63,6 +63,12 @@ def build(
         list[Path] | None,
         typer.Option("--output", "-o", help="File to write: .glb .gltf .obj .png .r16. Repeatable."),
     ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="maps: --output is a folder of arrays, tables and rivers, for any tool."
+        ),
+    ] = None,
     preset: Preset = None,
     seed: Seed = None,
     size: Size = None,
@@ -77,16 +83,16 @@ def build(
     json_: Json = False,
 ) -> None:
     """Build a world and write it."""
-    paths = output or [Path("out/world.glb")]
+    paths = output or [Path("out/world.glb" if format_ is None else "out/world")]
     world_config = _config(config, preset, seed, size, spacing, set_, dem, dem_spacing, dem_scale, dem_offset)
     from worldgen.build import build as build_world
     from worldgen.export import check_paths
 
-    check_paths(paths)
+    check_paths(paths, format_)
     start = time.perf_counter()
     with progress_bars(quiet or json_) as progress:
         world = build_world(world_config, progress=progress)
-        written = world.export(*paths, level=level, progress=progress)
+        written = world.export(*paths, format=format_, level=level, progress=progress)
     seconds = round(time.perf_counter() - start, 2)
     if json_:
         result = {
@@ -99,7 +105,9 @@ def build(
         typer.echo(json.dumps(result))
     elif not quiet:
         for path in paths:
-            typer.echo(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+            place = path.resolve()
+            size = sum(f.stat().st_size for f in written if place in (f.resolve(), f.resolve().parent))
+            typer.echo(f"{path}  {size / 1e6:.1f} MB")
         objects = sum(len(placement) for placement in world.placements)
         low, high = world.heightmap.minimum, world.heightmap.maximum
         typer.echo(f"{len(written)} files; {low:.0f} to {high:.0f} m, {objects} objects, {seconds} s")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen import drainage_tree, flow, valleys
+from worldgen.channels import CATCHMENT_CELLS, CHANNEL_AREA, carved_depth, channel_width
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
 from worldgen.hydrology import BoolArray, checked_elevation, route, sea_mask, water_surface
@@ -31,17 +32,6 @@ BREACH_WEIGHT = 4.0
 # directions, through a plain for fifty cells: their height in parts of the spacing, at most in metres or the
 # hollow's depth, and how many cells they are long. On level ground a trace of them breaks the ties.
 SWELL, SWELL_MAXIMUM, SWELL_CELLS, SWELL_TRACE = 0.25, 0.8, 24.0, 0.0005
-
-# From so many m² of ground on, water has a bed.
-CHANNEL_AREA = 3e4
-
-# A catchment with a river is on average at least so many cells wide, see `drainage_tree.rivers`.
-CATCHMENT_CELLS = 4.0
-
-# Width and depth in metres of a river that drains 1 km², and with which power of the area they grow (Leopold,
-# Maddock 1953). About 1.5 times those of real streams, as a world's few square kilometres stand for more.
-WIDTH, WIDTH_POWER = 6.0, 0.5
-DEPTH, DEPTH_POWER = 1.4, 0.3
 
 # Mean slope of a river's banks, which stand as high as it is deep, and of its valley: of a shallow one, and
 # of one from so many metres on. At 0.45 for all, a river in a plain looks like a canal; at 0.25 for all, a
@@ -96,7 +86,7 @@ def drain(
 
     Parameters
     ----------
-    elevation : (H, W) float, metres, row 0 is north; any size from 2 x 2.
+    elevation : (H, W) float, metres, row 0 is north; any size.
     spacing : metres between cells. A bed narrower than that is the shallower.
     sea_level : metres; the sea's ground is kept, rivers end at this level. None for land without sea.
     strength : multiplies width and depth of the beds; with 0 only pits are taken out.
@@ -150,7 +140,7 @@ def drain(
         0.5 * breadth,
         1.5 * bank / BANK_SLOPE,  # the falloff's steepest is 1.5 times its mean
         2.0 * breadth + 1.5 * (cut - bank) / slope,
-        _middle(area, breadth / spacing, tree, channel_area),
+        valleys.middle(area, breadth / spacing, tree.receivers, tree.order, channel_area, tree.width),
         flow.frame(sea, True) | wet,
         spacing,
         CROSS_SLOPE,
@@ -244,30 +234,16 @@ def _beds(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the ground with river beds one cell wide, and the rivers' depth and breadth: all in metres."""
     river = area >= channel_area
-    size, least = np.maximum(area, channel_area) / 1e6, channel_area / 1e6
-    breadth = strength * WIDTH * size**WIDTH_POWER
-    depth = strength * DEPTH * (size**DEPTH_POWER - least**DEPTH_POWER)
-    depth *= np.minimum(breadth / spacing, 1.0)
+    breadth = channel_width(np.maximum(area, channel_area), strength)
+    depth = carved_depth(area, spacing, strength, channel_area)
     bed = fitted - (1.0 + VALLEY_PART) * depth
     # From nothing at the spring, or a gully would be drawn into the slope above it.
-    length = SMOOTHED_WIDTHS * (breadth - strength * WIDTH * least**WIDTH_POWER) / spacing
+    length = SMOOTHED_WIDTHS * (breadth - channel_width(channel_area, strength)) / spacing
     smooth = valleys.smoothed(bed, area, length**2, tree.receivers, tree.order, channel_area)
     bed = np.minimum(bed, np.maximum(smooth, bed - 0.5 * breadth)) - tree.rise
     valleys.let_fall(bed, tree.receivers, tree.order)
     bed = np.maximum(bed, floor) + tree.rise
     return np.where(river, bed, fitted), depth, np.where(river, breadth, 0.0)
-
-
-def _middle(area: FloatArray, breadth: FloatArray, tree: _Tree, channel_area: float) -> FloatArray:
-    """Return (P, 2) rows and columns of the rivers' middle, without the jags of steps from cell to cell."""
-    cells = np.arange(area.size)
-    line = np.stack([cells // tree.width, cells % tree.width], axis=1).astype(np.float64)
-    room = np.maximum(0.7, 0.5 * breadth)
-    for axis in (0, 1):
-        cell = line[:, axis].copy()
-        bent = valleys.smoothed(cell, area, 3.0 + breadth**2, tree.receivers, tree.order, channel_area)
-        line[:, axis] = np.clip(bent, cell - room, cell + room)
-    return line
 
 
 def river_cells(

@@ -142,6 +142,35 @@ def receivers_first(surface: FloatArray, width: int) -> IntArray:
 
 
 @kernel
+def steepest_receivers(surface: FloatArray, exit_drop: FloatArray, width: int) -> IntArray:
+    """Return (P,) the flat index of the cell that takes all of a cell's water (D8; O'Callaghan, Mark 1984).
+
+    It is -1 where the steepest way leads out of the map, where there is none, and in the frame. Of equally
+    steep ways the first in the order of `DISTANCE` is taken.
+
+    Parameters
+    ----------
+    surface : (P,) float64, metres, framed with +inf, without depressions.
+    exit_drop : as in `accumulate`.
+    """
+    offsets = neighbour_offsets(width)
+    rows = surface.size // width
+    receivers = np.full(surface.size, -1, np.int32)
+    for row in range(1, rows - 1):
+        for cell in range(row * width + 1, row * width + width - 1):
+            level = surface[cell]
+            steepest = 0.0
+            for side in range(8):
+                slope = (level - surface[cell + offsets[side]]) / DISTANCE[side]
+                if slope > steepest:
+                    steepest = slope
+                    receivers[cell] = cell + offsets[side]
+            if exit_drop[cell] > steepest:
+                receivers[cell] = -1
+    return receivers
+
+
+@kernel
 def flow_shares(
     surface: FloatArray,
     exit_drop: FloatArray,
@@ -153,12 +182,11 @@ def flow_shares(
     """Write to `shares` (9,) how a cell's water divides: eight neighbours, then out of the map.
 
     Multiple flow directions (Quinn et al. 1991; Freeman 1991): a share goes with slope ** exponent times the
-    length of outline that faces the neighbour. An exponent below 1 means all to the steepest (D8).
+    length of outline that faces the neighbour.
     Returns the sum of the shares: 1, or 0 at a cell from which nothing flows on.
     """
     level = surface[cell]
     total = 0.0
-    steepest = -1
     for side in range(9):
         if side < 8:
             slope = (level - surface[cell + offsets[side]]) / DISTANCE[side]
@@ -168,24 +196,16 @@ def flow_shares(
             contour = 0.5
         share = 0.0
         if slope > 0.0:
-            if exponent < 1.0:
-                if slope > total:
-                    total = slope
-                    steepest = side
+            if exponent == 1.0:
+                share = slope * contour
+            elif exponent == 1.5:
+                share = slope * np.sqrt(slope) * contour
             else:
-                if exponent == 1.0:
-                    share = slope * contour
-                elif exponent == 1.5:
-                    share = slope * np.sqrt(slope) * contour
-                else:
-                    share = slope**exponent * contour
-                total += share
+                share = slope**exponent * contour
+            total += share
         shares[side] = share
     if total <= 0.0:
         return 0.0
-    if steepest >= 0:
-        shares[steepest] = 1.0
-        return 1.0
     for side in range(9):
         shares[side] /= total
     return 1.0

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import flow
-from worldgen.errors import InputError
+from worldgen import dinfinity, drainage_tree, flow
+from worldgen.errors import InputError, nearest
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-Method = Literal["multiple", "steepest"]
+Method = Literal["multiple", "steepest", "dinf"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 # A raised cell lies this slope above the one it drains to: 1 cm over a kilometre, and far above what rounding
 # in float64 could swallow at any elevation on Earth.
@@ -85,12 +86,18 @@ def sea_mask(elevation: NDArray[np.floating], sea_level: float, *, connected: bo
 
 
 def checked_elevation(elevation: NDArray[np.floating], spacing: float) -> FloatArray:
-    """Return the elevation as (H, W) float64, or raise `InputError`."""
-    array = np.asarray(elevation, dtype=np.float64)
-    if array.ndim != 2 or min(array.shape) < 2:
-        raise InputError(f"elevation must be (H, W), at least 2 x 2; found shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise InputError("elevation must be finite; fill the cells without data first")
+    """Return the elevation as (H, W) float64, or raise `InputError`. Masked cells count as without data."""
+    try:
+        array = np.ma.filled(np.ma.asarray(elevation, dtype=np.float64), np.nan)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"elevation must be (H, W) numbers; found {error}") from None
+    if array.ndim != 2 or min(array.shape) < 1:
+        raise InputError(f"elevation must be (H, W), at least 1 x 1; found shape {array.shape}")
+    empty = int(np.count_nonzero(~np.isfinite(array)))
+    if empty:
+        raise InputError(
+            f"elevation must be finite; found {empty} of {array.size} cells without data: fill them first"
+        )
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(f"spacing must be a positive number of metres; found {spacing}")
     return array
@@ -117,28 +124,55 @@ def water_surface(
     return surface
 
 
-def exit_drop(surface: FloatArray, sea: BoolArray) -> FloatArray:
-    """Return, framed and flat, by how many metres the ground beyond the map's edge is taken to lie lower.
+def _exit_slopes(inside: FloatArray) -> FloatArray:
+    """Return (H + 2, W + 2) metres by which the ground falls, in one cell, from the border to beyond it.
 
     The slope inside goes on outside: what runs down towards the edge leaves the map, and what runs inwards
     stays. So the border cuts the land as a picture's frame does, instead of being a rim. The slope is that of
-    the last few cells, as one cell's is mostly noise.
+    the last few cells, as one cell's is mostly noise. Across a map one cell wide it is level.
     """
-    rows, columns = sea.shape
-    inside = surface.reshape(rows + 2, columns + 2)[1:-1, 1:-1]
+    rows, columns = inside.shape
     down = min(EXIT_CELLS, rows - 1)
     across = min(EXIT_CELLS, columns - 1)
-    drop = np.zeros(sea.shape)
-    drop[0] = (inside[down] - inside[0]) / down
-    drop[-1] = (inside[-1 - down] - inside[-1]) / down
-    drop[:, 0] = (inside[:, across] - inside[:, 0]) / across
-    drop[:, -1] = (inside[:, -1 - across] - inside[:, -1]) / across
+    slopes = np.zeros((rows + 2, columns + 2))
+    if down:
+        slopes[0, 1:-1] = (inside[down] - inside[0]) / down
+        slopes[-1, 1:-1] = (inside[-1 - down] - inside[-1]) / down
+    if across:
+        slopes[1:-1, 0] = (inside[:, across] - inside[:, 0]) / across
+        slopes[1:-1, -1] = (inside[:, -1 - across] - inside[:, -1]) / across
     diagonal = min(down, across)
-    for row, inner_row in ((0, diagonal), (-1, -1 - diagonal)):
-        for column, inner_column in ((0, diagonal), (-1, -1 - diagonal)):
-            rise = inside[inner_row, inner_column] - inside[row, column]
-            drop[row, column] = rise / (diagonal * 2.0**0.5)
+    if diagonal:
+        for row, inner_row in ((0, diagonal), (-1, -1 - diagonal)):
+            for column, inner_column in ((0, diagonal), (-1, -1 - diagonal)):
+                rise = inside[inner_row, inner_column] - inside[row, column]
+                slopes[row, column] = rise / (diagonal * 2.0**0.5)
+    return slopes
+
+
+def exit_drop(surface: FloatArray, sea: BoolArray) -> FloatArray:
+    """Return, framed and flat, by how many metres the ground beyond the map's edge is taken to lie lower."""
+    rows, columns = sea.shape
+    slopes = _exit_slopes(surface.reshape(rows + 2, columns + 2)[1:-1, 1:-1])
+    drop = np.zeros(sea.shape)
+    if rows > 1:
+        drop[0], drop[-1] = slopes[0, 1:-1], slopes[-1, 1:-1]
+    if columns > 1:
+        drop[:, 0], drop[:, -1] = slopes[1:-1, 0], slopes[1:-1, -1]
+    if rows > 1 and columns > 1:
+        drop[[0, 0, -1, -1], [0, -1, 0, -1]] = slopes[[0, 0, -1, -1], [0, -1, 0, -1]]
     return flow.frame(np.where(sea, 0.0, np.maximum(drop, 0.0)), 0.0)
+
+
+def ground_beyond(surface: FloatArray, sea: BoolArray) -> FloatArray:
+    """Return the surface framed with the ground that is taken to lie beyond the edge; +inf at the sea."""
+    rows, columns = sea.shape
+    inside = surface.reshape(rows + 2, columns + 2)[1:-1, 1:-1]
+    drop = _exit_slopes(inside)
+    drop[[0, 0, -1, -1], [0, -1, 0, -1]] *= 2.0**0.5
+    ground = np.pad(np.where(sea, np.inf, inside), 1, mode="edge") - drop
+    ground[1:-1, 1:-1] = inside
+    return ground.ravel()
 
 
 def route(
@@ -153,25 +187,29 @@ def route(
 
     Parameters
     ----------
-    elevation : (H, W) float, metres, row 0 is north; any size from 2 x 2.
+    elevation : (H, W) float, metres, row 0 is north; any size, strips one cell wide too.
     spacing : metres between cells.
     sea_level : metres; None for a world without a sea.
     connected_sea : False makes sea of all ground below its level, see `sea_mask`.
-    method : "multiple" divides a cell's water among all lower neighbours (Freeman 1991), "steepest" sends all
-        to one (O'Callaghan, Mark 1984), which draws straight lines along the grid.
+    method : "multiple" divides a cell's water among all lower neighbours (Freeman 1991); "dinf" between the
+        two beside the steepest direction (D-infinity; Tarboton 1997), which spreads it least without
+        favouring the grid's directions; "steepest" sends all to one (D8; O'Callaghan, Mark 1984), which
+        draws straight lines along the grid.
 
     Raises
     ------
-    InputError : the elevation is not a finite (H, W) array, or the spacing not positive.
+    InputError : the elevation is not a finite (H, W) array, the spacing not positive, or the method unknown.
     """
     ground = checked_elevation(elevation, spacing)
+    if method not in METHODS:
+        raise InputError(f"found method {method!r}; {nearest(str(method), METHODS)}")
+    if sea_level is not None and not np.isfinite(sea_level):
+        raise InputError(f"sea_level must be a number of metres or None; found {sea_level}")
     shape = ground.shape
     sea = np.zeros(shape, bool) if sea_level is None else sea_mask(ground, sea_level, connected=connected_sea)
     surface = water_surface(ground, spacing, sea, sea_level)
-    order = flow.receivers_first(surface, shape[1] + 2)
     accumulation = flow.frame(np.full(shape, spacing**2), 0.0)
-    exponent = FLOW_EXPONENT if method == "multiple" else 0.0
-    outflow = flow.accumulate(surface, exit_drop(surface, sea), order, shape[1] + 2, exponent, accumulation)
+    outflow = run_down(surface, sea, method, accumulation)
     filled = flow.unframe(surface, shape)
     area = flow.unframe(accumulation, shape)
     lake_depth = np.where(sea, 0.0, filled - ground).astype(np.float32)
@@ -187,9 +225,26 @@ def route(
     )
 
 
+def run_down(surface: FloatArray, sea: BoolArray, method: Method, accumulation: FloatArray) -> FloatArray:
+    """Add to each cell, in place, what flows in from above; return what leaves the map; all framed."""
+    width = sea.shape[1] + 2
+    if method == "steepest":
+        receivers = flow.steepest_receivers(surface, exit_drop(surface, sea), width)
+        order = drainage_tree.donors_first(receivers, flow.frame(np.ones(sea.shape, bool), False))
+        drainage_tree.gather(accumulation, receivers, order)
+        return np.where(receivers < 0, accumulation, 0.0)
+    order = flow.receivers_first(surface, width)
+    if method == "dinf":
+        return dinfinity.accumulate(surface, ground_beyond(surface, sea), order, width, accumulation)
+    return flow.accumulate(surface, exit_drop(surface, sea), order, width, FLOW_EXPONENT, accumulation)
+
+
 def _wetness(filled: FloatArray, area: FloatArray, spacing: float, water: BoolArray) -> NDArray[np.float32]:
-    south, east = np.gradient(filled, spacing)
-    slope = np.sqrt(south**2 + east**2)
+    squares = np.zeros(filled.shape)
+    for axis in (0, 1):
+        if filled.shape[axis] > 1:
+            squares += np.gradient(filled, spacing, axis=axis) ** 2
+    slope = np.sqrt(squares)
     # Below a slope of 0.5 % the index would tell the fill's slope from a plain's, which means nothing.
     index = np.log(area / spacing / np.maximum(slope, 0.005))
     scaled = np.clip((index - 1.0) / 14.0, 0.0, 1.0)

@@ -140,6 +140,26 @@ def smoothed(
     return smooth
 
 
+def middle(
+    area: FloatArray, breadth: FloatArray, receivers: IntArray, order: IntArray, threshold: float, width: int
+) -> FloatArray:
+    """Return (P, 2) rows and columns of the rivers' middle, without the jags of steps from cell to cell.
+
+    Parameters
+    ----------
+    area : (P,) float64, of rivers; below ``threshold`` elsewhere.
+    breadth : (P,) float64, cells. The middle stays within half of it, or 0.7 cells, of the cell's own.
+    """
+    cells = np.arange(area.size)
+    line = np.stack([cells // width, cells % width], axis=1).astype(np.float64)
+    room = np.maximum(0.7, 0.5 * breadth)
+    for axis in (0, 1):
+        cell = line[:, axis].copy()
+        bent = smoothed(cell, area, 3.0 + breadth**2, receivers, order, threshold)
+        line[:, axis] = np.clip(bent, cell - room, cell + room)
+    return line
+
+
 @kernel
 def away(cell: int, origin: int, line: FloatArray, width: int) -> float:
     """Return how many cells a cell lies from the (row, column) of an origin in ``line`` (P, 2)."""

@@ -16,6 +16,7 @@ from worldgen.lod import TerrainChunk
 from worldgen.materials import Surface
 from worldgen.mesh import Model
 from worldgen.populate import Placement, instances_at
+from worldgen.rivers import RiverNetwork, river_network
 from worldgen.scene import DirectionalLight, Node, Scene
 from worldgen.sea import sea_node
 from worldgen.surfaces import Splat
@@ -101,20 +102,29 @@ class World:
         }
         return Scene(self.config.name, tuple(nodes), extras)
 
+    def rivers(self) -> RiverNetwork:
+        """Return the rivers of the finished ground, in the beds that were carved for them."""
+        erosion = self.config.erosion
+        carved = self.config.terrain.source != "dem" and erosion.rivers > 0
+        strength = erosion.rivers if carved else 1.0
+        return river_network(self.hydrology, self.heightmap.grid.origin, strength=strength, carved=carved)
+
     def export(
         self,
         *paths: Path | str,
+        format: str | None = None,
         level: int = 0,
         manifest: bool = True,
         options: ExportOptions | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> list[Path]:
-        """Write the world to one or more files; each suffix says how.
+        """Write the world to one or more files, whose suffix says how, or to folders of the format named.
 
         Parameters
         ----------
         paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a
-            sidecar JSON. Missing folders are made.
+            sidecar JSON; any other is a folder, if ``format`` says of what. Missing folders are made.
+        format : "maps" for a folder of arrays and tables, see `worldgen.export.maps`.
         level : terrain level of detail of scene files.
         manifest : also write ``NAME.manifest.json`` with config, seed, versions and hashes of the files of
             that name.
@@ -127,19 +137,30 @@ class World:
 
         Raises
         ------
-        ConfigError : a suffix is unknown.
+        ConfigError : a suffix is unknown, or a format.
         ExportError : the level does not exist, or a file would be too large.
         """
-        from worldgen.export import HEIGHTMAP_WRITERS, ExportOptions, check_paths, export_scene
+        from worldgen.export import (
+            FOLDER_WRITERS,
+            HEIGHTMAP_WRITERS,
+            ExportOptions,
+            check_paths,
+            export_scene,
+            is_file,
+        )
 
         targets = [Path(path) for path in paths]
-        check_paths(targets)
+        check_paths(targets, format)
         options = options or ExportOptions(image_format=self.config.output.image_format)
         scene: Scene | None = None
         written: dict[Path, list[Path]] = {}  # by the name that a manifest gets
         for index, path in enumerate(targets):
             if progress:
                 progress("write", index, len(targets))
+            if format is not None and not is_file(path):
+                folder = path if path.name else path.resolve()
+                written.setdefault(folder, []).extend(FOLDER_WRITERS[format](self, folder))
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             write_heightmap = HEIGHTMAP_WRITERS.get(path.suffix.lower())
             if write_heightmap:

@@ -1,0 +1,194 @@
+"""The river network as data: reaches from sources to confluences and mouths, with order, width and depth.
+
+It is the network of the finished ground: the steepest ways down (D8), and through lakes along their middle.
+On land that `worldgen.drainage` has carved these follow its beds, which are the lowest ground there is.
+The tree that carved them is not kept, as what came later (dunes, a user's own heights) may move a river.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen import drainage_tree, flow, lake_ways, valleys
+from worldgen.channels import (
+    CATCHMENT_CELLS,
+    CHANNEL_AREA,
+    FULLNESS,
+    carved_depth,
+    channel_depth,
+    channel_width,
+)
+from worldgen.errors import InputError
+from worldgen.flow import ByteArray, FloatArray, IntArray
+from worldgen.hydrology import BoolArray, Hydrology
+from worldgen.river_lines import spread_water, strahler_order, trace_reaches
+
+# Ways through lakes keep to the middle by this power of the distance from the shore.
+SHORE_POWER = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """A piece of a river without confluences.
+
+    Attributes
+    ----------
+    points : (N, 3) float64, metres: x east, y up (the water's surface, which never rises), z south. From the
+        source or confluence above to the confluence below, the sea's first cell or the last cell of the map.
+    area : (N,) float64, m² whose water passes; at the confluence below or in the sea still the reach's own.
+    width, depth : (N,) float64, metres, by `worldgen.channels`; the depth is that from bed to bank.
+    order : Strahler's.
+    downstream : index of the reach that it flows into, or None at a mouth.
+    """
+
+    points: FloatArray
+    area: FloatArray
+    width: FloatArray
+    depth: FloatArray
+    order: int
+    downstream: int | None
+
+    @property
+    def length(self) -> float:
+        """Metres along the reach, as seen from above."""
+        return float(np.hypot(*np.diff(self.points[:, [0, 2]], axis=0).T).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class RiverNetwork:
+    """All rivers of a land.
+
+    Attributes
+    ----------
+    reaches : each after those that flow into it.
+    order : (H, W) uint8, Strahler's order of the river in the cell; 0 where there is none, and in the sea.
+    area : (H, W) float64, m² whose water passes each cell on the ways down to the sea or the map's edge.
+    water : (H, W) float32, elevation in metres of the surface of sea, lakes and rivers; NaN where it is dry.
+    """
+
+    reaches: tuple[Reach, ...]
+    order: NDArray[np.uint8]
+    area: FloatArray
+    water: NDArray[np.float32]
+
+
+def river_network(
+    hydrology: Hydrology,
+    origin: tuple[float, float] = (0.0, 0.0),
+    *,
+    channel_area: float = CHANNEL_AREA,
+    strength: float = 1.0,
+    carved: bool = False,
+) -> RiverNetwork:
+    """Return the rivers of a land.
+
+    Parameters
+    ----------
+    hydrology : from `worldgen.hydrology.route`, by whatever method.
+    origin : (x, z) of cell (0, 0) in metres.
+    channel_area : m², the least area whose water makes a river, see `drainage_tree.rivers`.
+    strength : multiplies width and depth.
+    carved : whether `worldgen.drainage.drain` has cut beds of this ``channel_area`` and ``strength`` into the
+        ground. The water then stands in them; else the ground is taken to be the water's surface, as it is in
+        elevation models.
+
+    Raises
+    ------
+    InputError : a number is out of range.
+    """
+    if not (channel_area > 0 and strength > 0 and np.isfinite(origin).all()):
+        raise InputError(
+            "rivers need channel_area and strength above 0 and a finite origin; found "
+            f"channel_area {channel_area}, strength {strength}, origin {origin}"
+        )
+    shape, spacing = hydrology.filled.shape, hydrology.spacing
+    width = shape[1] + 2
+    surface = flow.frame(hydrology.filled, np.inf)
+    # As in the carving of beds, what comes to the map's edge leaves it, or rivers would run along the frame.
+    leaving = np.full(shape, np.inf)
+    leaving[1:-1, 1:-1] = 0.0
+    receivers = flow.steepest_receivers(surface, flow.frame(leaving, 0.0), width)
+    _lead_through_water(surface, hydrology, receivers)
+    order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
+    area = flow.frame(np.full(shape, spacing**2), 0.0)
+    drainage_tree.gather(area, receivers, order)
+    still = flow.frame(still_water(hydrology), np.nan)
+    on_land = np.where(np.isnan(still), area, 0.0)  # rivers run through lakes, but none begins in one
+    river = drainage_tree.rivers(on_land, receivers, order, channel_area, CATCHMENT_CELLS * spacing**2)
+    river &= flow.frame(~hydrology.sea, False)
+
+    order = order[river[order]]
+    rank = strahler_order(river, receivers, order)
+    within = np.where(river[receivers], receivers, np.int32(-1))  # the frame's last cell is no river
+    within[~river] = -1
+    own = np.where(river, area, 0.0)
+    breadth = np.where(river, channel_width(area, strength), 0.0)
+    line = valleys.middle(own, breadth / spacing, within, order, channel_area, width)
+    ends = np.flatnonzero(river & (receivers < 0))
+    line[ends] = np.stack([ends // width, ends % width], axis=1)  # smoothed, they would end short of it
+    depth = FULLNESS * carved_depth(own, spacing, strength, channel_area) if carved else 0.0
+    level = np.where(np.isnan(still), surface + depth, still)
+    valleys.let_fall(level, within, order)
+
+    cells, starts = trace_reaches(within, receivers, order)
+    z, x = (line[cells] - 1).T * spacing + np.array(origin)[::-1, None]
+    points = np.stack([x, level[cells], z], axis=1)
+    water = spread_water(surface, level, still, order, line, breadth / spacing, width)
+    return RiverNetwork(
+        reaches=tuple(_reaches(cells, starts, points, own, rank, strength)),
+        order=flow.unframe(rank, shape),
+        area=flow.unframe(area, shape),
+        water=flow.unframe(water, shape).astype(np.float32),
+    )
+
+
+def _reaches(
+    cells: IntArray, starts: IntArray, points: FloatArray, area: FloatArray, rank: ByteArray, strength: float
+) -> Iterator[Reach]:
+    index = {int(cells[start]): number for number, start in enumerate(starts[:-1])}
+    for start, end in pairwise(starts):
+        drained = area[cells[start:end]]
+        drained[-1] = drained[-2]
+        yield Reach(
+            points=points[start:end],
+            area=drained,
+            width=channel_width(drained, strength),
+            depth=channel_depth(drained, strength),
+            order=int(rank[cells[start]]),
+            downstream=index.get(int(cells[end - 1])),
+        )
+
+
+def _lead_through_water(surface: FloatArray, hydrology: Hydrology, receivers: IntArray) -> None:
+    """Turn the receivers of standing water, in place, along its middle to where it spills over."""
+    from scipy import ndimage
+
+    filled = hydrology.lake_depth > 0
+    if filled.any():
+        cost = np.full(filled.shape, np.inf)
+        cost[filled] = ndimage.distance_transform_edt(filled)[filled] ** -SHORE_POWER
+        lowest = flow.frame(lowest_of_each(hydrology.filled, filled), np.nan)
+        lake_ways.lead_through(surface, lowest, flow.frame(cost, np.inf), receivers, filled.shape[1] + 2)
+
+
+def still_water(hydrology: Hydrology) -> FloatArray:
+    """Return (H, W) metres: the level of the sea and of lakes, each level throughout; NaN elsewhere."""
+    level = lowest_of_each(hydrology.filled, hydrology.lakes())
+    level[hydrology.sea] = hydrology.sea_level
+    return level
+
+
+def lowest_of_each(surface: FloatArray, water: BoolArray) -> FloatArray:
+    """Return (H, W): the lowest surface of the water that a cell's is connected with; NaN where is none."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(water, structure=np.ones((3, 3), int))
+    lowest = np.full(count + 1, np.inf)
+    np.minimum.at(lowest, labels[water], surface[water])
+    lowest[0] = np.nan
+    return np.asarray(lowest[labels], np.float64)
