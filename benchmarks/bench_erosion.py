@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from worldgen import flow
 from worldgen.grid import Grid
 from worldgen.hydrology import water_surface
-from worldgen.incision import Incision, SedimentBudget
+from worldgen.incision import Incision
 from worldgen.noise import fractal, permutation
+from worldgen.sediment import SedimentBudget
 from worldgen.single_flow import SingleFlow
 
 try:

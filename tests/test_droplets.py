@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worldgen.droplets import droplets
 from worldgen.errors import InputError
-from worldgen.incision import SedimentBudget
+from worldgen.sediment import SedimentBudget
 
 FloatArray = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worldgen import glaciers
+from worldgen import glaciers, ice_flow
 from worldgen.errors import InputError
 from worldgen.glaciers import IceBudget, equilibrium_altitude, glaciate
 
@@ -80,7 +80,7 @@ def test_ice_on_a_slope_is_as_thick_as_theory_says() -> None:
     row = np.arange(20, 50)
     height = ice[row]
     fall = slope - np.gradient(ice, SPACING)[row]
-    flux = (glaciers._CREEP * height + glaciers._SLIDING) * height**4 * fall**3
+    flux = (ice_flow.CREEP * height + ice_flow.SLIDING) * height**4 * fall**3
     np.testing.assert_allclose(flux, (row + 0.5) * SPACING * glaciers._MOST_SNOW, rtol=0.1)
 
 

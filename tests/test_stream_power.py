@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from worldgen.erosion import stream_power
 from worldgen.errors import InputError
 from worldgen.hydrology import route, sea_mask
-from worldgen.incision import SedimentBudget
+from worldgen.sediment import SedimentBudget
 
 FloatArray = NDArray[np.float64]
 

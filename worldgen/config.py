@@ -126,7 +126,7 @@ class ErosionConfig(_Part):
     talus_angle: float = Field(42.0, gt=0, lt=85, description="steepest slope that debris holds, degrees")
     flow: Literal["multiple", "single"] = Field(
         "multiple",
-        description="multiple: water spreads, round land; single: it keeps to one way, may carry sediment",
+        description="multiple: water spreads; single: one way, which can carry sediment but shows the grid",
     )
     sediment: float = Field(
         0.0,

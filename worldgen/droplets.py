@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from worldgen.errors import InputError
 from worldgen.flow import FloatArray
 from worldgen.hydrology import checked_elevation
-from worldgen.incision import SedimentBudget
 from worldgen.kernel import kernel
 from worldgen.rng import child_seed
+from worldgen.sediment import SedimentBudget
 from worldgen.slopes import Elevation, like
 
 _INERTIA = 0.08  # share of its direction that a drop keeps from one cell to the next

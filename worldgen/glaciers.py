@@ -1,10 +1,7 @@
 """Valleys with round floors, cirques and hollows, cut by ice that slid over the land.
 
-Ice is thick enough where more snow falls than melts that it flows: it creeps by Glen's law and slides on its
-bed (the shallow ice approximation; Greve, Blatter, "Dynamics of Ice Sheets and Glaciers", 2009), and what
-slides wears the bed down (Herman et al. 2015). The ice moves on a grid that may be coarser than the land's,
-implicitly along one axis after the other, so that steps of years are stable. What leaves one cell enters the
-next: no ice is made or lost but by snow and melt.
+Where more snow falls than melts, ice grows until it flows off (`worldgen.ice_flow`), and what slides wears
+the bed down (Herman et al. 2015). The ice moves on a grid that may be coarser than the land's.
 
 The shallow ice says where and how much is cut. It knows no drag of a valley's walls, and alone would leave
 the valley nearly as V-shaped as it was: so where the bed was worn, a parabola is laid under it
@@ -22,18 +19,14 @@ from numpy.typing import NDArray
 from worldgen.errors import InputError
 from worldgen.flow import FloatArray
 from worldgen.hydrology import checked_elevation
+from worldgen.ice_flow import SLIDING, MovingIce
 from worldgen.kernel import kernel
 from worldgen.slopes import Elevation, diffuse, like
 
-_WEIGHT = 917.0 * 9.81  # Pa a metre of ice
-_CREEP = 2.4e-24 * 3.156e7 * _WEIGHT**3 * 2 / 5  # of Glen's law, m⁻³ a⁻¹: for flux over height⁵ slope³
-_SLIDING = 5e-15 * _WEIGHT**3  # m⁻² a⁻¹: for speed over height³ slope³; as much as creep at 130 m
 _BALANCE_GRADIENT = 0.006  # metres of ice a year that a metre of altitude adds
 _MOST_SNOW = 1.0  # metres of ice a year
 _FINEST = 24.0  # metres between the cells on which ice moves, at least
-_EXIT_CELLS = 4  # cells from the edge inwards that tell the slope on which ice leaves the map
 _STEP = 2.0  # years
-_EASED = 0.3  # share by which the ice's conductance follows its shape in a step, lest both swing
 _SPIN_UP, _ROUNDS, _STEPS_A_ROUND = 200, 30, 12
 _FASTEST = 100.0  # metres that ice slides in a year
 _DEEPEST_CUT = 10.0  # metres that a round cuts at most
@@ -122,7 +115,7 @@ def glaciate(
     )
     lowered = ground - _refined(worn, factor, ground.shape)
     share = _refined(1.0 - np.exp(-worn / _WORN), factor, ground.shape)
-    rounded = _turned(_rounded(_turned(_rounded(lowered, spacing)), spacing))
+    rounded = _rounded(_rounded(lowered, spacing).T.copy(), spacing).T.copy()
     # Parabolas meet in creases, which ice wears off, and leaves till in notches.
     rounded = diffuse(rounded, spacing, amount=_CREASE**2 / 2)
     return like(np.minimum(ground, lowered - share * (lowered - rounded)), elevation)
@@ -171,118 +164,23 @@ def _worn(
     ground: FloatArray, spacing: float, equilibrium: float, years: float, abrasion: float, budget: IceBudget
 ) -> FloatArray:
     """Return by how many metres ice has worn the ground down."""
-    bed = np.pad(ground, 1, mode="edge")
-    ice = np.zeros(bed.shape)
-    south, east = np.zeros((bed.shape[0] - 1, bed.shape[1])), np.zeros((bed.shape[1] - 1, bed.shape[0]))
+    glacier = MovingIce(np.pad(ground, 1, mode="edge"), spacing)
     inside = (slice(1, -1), slice(1, -1))
+    bed, ice = glacier.bed[inside], glacier.ice[inside]
     area = spacing**2
     for turn in range(_ROUNDS + 1):
         for _ in range(_SPIN_UP if turn == 0 else _STEPS_A_ROUND):
-            _run_on(bed, ice)
-            south += _EASED * (_conductance(bed + ice, ice, spacing) - south)
-            east += _EASED * (_conductance(_turned(bed + ice), _turned(ice), spacing) - east)
-            total = ice[inside].sum()
-            ice += _flowed(bed + ice, ice, _STEP / area * south)
-            ice += _turned(_flowed(_turned(bed + ice), _turned(ice), _STEP / area * east))
-            ice = np.maximum(ice, 0.0)  # what rounding left below
-            budget.left += float(total - ice[inside].sum()) * area
+            budget.left += glacier.flow(_STEP) * area
             balance = np.minimum(_BALANCE_GRADIENT * (bed + ice - equilibrium), _MOST_SNOW)
             change = np.maximum(_STEP * balance, -ice)
             ice += change
-            budget.snow += float(np.maximum(change, 0)[inside].sum()) * area
-            budget.melt -= float(np.minimum(change, 0)[inside].sum()) * area
+            budget.snow += float(np.maximum(change, 0.0).sum()) * area
+            budget.melt -= float(np.minimum(change, 0.0).sum()) * area
         if turn < _ROUNDS:
-            wear = abrasion * years / _ROUNDS * _sliding(bed[inside], ice[inside], spacing)
-            bed[inside] -= np.minimum(wear, _DEEPEST_CUT)
-    budget.remaining += float(ice[inside].sum()) * area
-    return ground - bed[inside]
-
-
-def _turned(field: FloatArray) -> FloatArray:
-    return np.ascontiguousarray(field.T)
-
-
-def _run_on(bed: FloatArray, ice: FloatArray) -> None:
-    """Let the frame of one cell go on as land and ice inside do, in place: what falls outwards flows out."""
-    for axis in (0, 1):
-        size = bed.shape[axis]
-        lag = min(_EXIT_CELLS, size - 3)
-        for edge, inner, deep in ((0, 1, 1 + lag), (size - 1, size - 2, size - 2 - lag)):
-            to, near, far = (
-                (where, slice(None)) if axis == 0 else (slice(None), where) for where in (edge, inner, deep)
-            )
-            fall = np.maximum(bed[far] - bed[near], bed[far] + ice[far] - bed[near] - ice[near]) / max(lag, 1)
-            bed[to] = bed[near] - np.maximum(fall, 0.0)
-            ice[to] = ice[near]
-
-
-@kernel
-def _conductance(surface: FloatArray, ice: FloatArray, spacing: float) -> FloatArray:
-    """Return (H - 1, W) m²/a: flux over slope between each cell and the next along axis 0."""
-    rows, columns = surface.shape
-    result = np.empty((rows - 1, columns))
-    for row in range(rows - 1):
-        for column in range(columns):
-            left, right = max(column - 1, 0), min(column + 1, columns - 1)
-            across = (
-                surface[row, right] + surface[row + 1, right] - surface[row, left] - surface[row + 1, left]
-            )
-            across /= 4.0 * spacing
-            along = (surface[row + 1, column] - surface[row, column]) / spacing
-            steepness = min(along * along + across * across, 1.0)
-            # That of the upper cell: what holds no ice gives none.
-            height = ice[row, column] if along < 0.0 else ice[row + 1, column]
-            fourth = height * height * height * height
-            result[row, column] = (_CREEP * height + _SLIDING) * fourth * steepness
-    return result
-
-
-@kernel
-def _flowed(surface: FloatArray, ice: FloatArray, conductance: FloatArray) -> FloatArray:
-    """Return the metres that each cell gains in a backward Euler step along axis 0, by Thomas' algorithm.
-
-    The first and last rows hold their level, whatever flows in or out.
-    """
-    rows, columns = surface.shape
-    solved = surface.copy()
-    factor, gain = np.zeros((rows, columns)), np.zeros((rows, columns))
-    flux = np.empty(rows - 1)
-    for row in range(1, rows - 1):
-        for column in range(columns):
-            above, below = conductance[row - 1, column], conductance[row, column]
-            pivot = 1.0 + above + below - above * factor[row - 1, column]
-            solved[row, column] = (surface[row, column] + above * solved[row - 1, column]) / pivot
-            factor[row, column] = below / pivot
-    for row in range(rows - 2, -1, -1):
-        for column in range(columns):
-            solved[row, column] += factor[row, column] * solved[row + 1, column]
-    for column in range(columns):
-        for row in range(rows - 1):
-            flux[row] = conductance[row, column] * (solved[row, column] - solved[row + 1, column])
-        _held_back(flux, ice[:, column])
-        for row in range(rows - 1):
-            gain[row, column] -= flux[row]
-            gain[row + 1, column] += flux[row]
-    return gain
-
-
-@kernel
-def _held_back(flux: FloatArray, ice: FloatArray) -> None:
-    """Lower fluxes along a line, in place, until no cell gives more than its ice and what flows in."""
-    rows = ice.size
-    for row in range(rows - 1):
-        if flux[row] > 0.0:
-            before = flux[row - 1] if row > 0 else 0.0
-            if before < 0.0:  # a divide gives both ways
-                share = min(ice[row] / (flux[row] - before), 1.0)
-                flux[row - 1] *= share
-                flux[row] *= share
-            else:
-                flux[row] = min(flux[row], ice[row] + before)
-    for row in range(rows - 2, -1, -1):
-        if flux[row] < 0.0 and (row == rows - 2 or flux[row + 1] <= 0.0):
-            beyond = -flux[row + 1] if row < rows - 2 else 0.0
-            flux[row] = -min(-flux[row], ice[row + 1] + beyond)
+            wear = abrasion * years / _ROUNDS * _sliding(bed, ice, spacing)
+            bed -= np.minimum(wear, _DEEPEST_CUT)
+    budget.remaining += float(ice.sum()) * area
+    return ground - bed
 
 
 def _sliding(bed: FloatArray, ice: FloatArray, spacing: float) -> FloatArray:
@@ -293,7 +191,7 @@ def _sliding(bed: FloatArray, ice: FloatArray, spacing: float) -> FloatArray:
     """
     south, east = np.gradient(bed + ice, spacing)
     steepness = np.minimum(south**2 + east**2, 1.0)
-    speed = np.minimum(_SLIDING * ice**3 * steepness**1.5, _FASTEST) * np.minimum(ice / _FROZEN, 1.0) ** 2
+    speed = np.minimum(SLIDING * ice**3 * steepness**1.5, _FASTEST) * np.minimum(ice / _FROZEN, 1.0) ** 2
     thick = ice > _FROZEN
     reach = max(float(ice[thick].mean()) if thick.any() else 0.0, 2 * spacing)
     return diffuse(speed, spacing, amount=reach**2 / 2) * np.minimum(ice / _FROZEN, 1.0)

@@ -1,4 +1,4 @@
-"""Rivers of one receiver each cut their beds, carry sediment and lay it down: one implicit step.
+"""Rivers of one receiver each cut their beds, by one implicit step.
 
 Cells come after their receivers, so that each equation has one unknown (Braun, Willett 2013). Lakes are never
 cut: their surface falls with their sill, and what comes to lie dry is cut for the share of the step in which
@@ -7,38 +7,17 @@ it does. Arrays are flat and framed, see `worldgen.flow`; directions are those o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from worldgen.depressions import STAYS
 from worldgen.flow import DISTANCE, ByteArray, FloatArray, IntArray, neighbour_offsets
 from worldgen.kernel import kernel
+from worldgen.sediment import SedimentBudget, carry, fill_lakes, sums
 from worldgen.single_flow import BEYOND, LEAVES, SingleFlow
 
 _NEWTON = 60  # most iterations; some 6 for a usual step, more where it cuts nearly all of the fall
 _ITERATIONS = 50  # most sweeps of erosion and deposition in a step
 _SETTLED = 1e-3  # metres that a sweep may still change
-
-
-@dataclass
-class SedimentBudget:
-    """Where the ground went, m³ over all steps: uplift + deposited - eroded is what the land has gained.
-
-    Attributes
-    ----------
-    uplift : raised by uplift, in balance with subsidence.
-    eroded : lost where the ground fell.
-    deposited : gained where sediment raised it, on land and in lakes.
-    exported : carried into the sea and over the map's edge, as summed along the rivers.
-    creep : lost to a fixed edge by diffusion.
-    """
-
-    uplift: float = 0.0
-    eroded: float = 0.0
-    deposited: float = 0.0
-    exported: float = 0.0
-    creep: float = 0.0
 
 
 class Incision:
@@ -110,7 +89,7 @@ class Incision:
             if self.sediment == 0:
                 break
             last = change < _SETTLED or sweep == _ITERATIONS - 1
-            exported = _carry(
+            exported = carry(
                 before,
                 self._result,
                 self._surface,
@@ -123,9 +102,9 @@ class Incision:
                 last,
             )
             if last:
-                _fill_lakes(before, self._result, self._surface, rivers.label, rivers.order, fill)
+                fill_lakes(before, self._result, self._surface, rivers.label, rivers.order, fill)
                 break
-        raised, eroded, deposited = _sums(height, before, self._result, rivers.order)
+        raised, eroded, deposited = sums(height, before, self._result, rivers.order)
         budget.uplift += raised * area
         budget.eroded += eroded * area
         budget.deposited += deposited * area
@@ -225,77 +204,3 @@ def _remaining(pull: float, exponent: float) -> float:
         if step < 1e-15 * y:
             break
     return float(min(max(y, 0.0), 1.0) ** outer)
-
-
-@kernel
-def _carry(
-    before: FloatArray,
-    result: FloatArray,
-    surface: FloatArray,
-    label: IntArray,
-    direction: ByteArray,
-    order: IntArray,
-    width: int,
-    load: FloatArray,
-    fill: FloatArray,
-    last: bool,
-) -> float:
-    """Carry what is cut downstream and let lakes hold it back; return what leaves the map, in metres.
-
-    ``load`` becomes what comes in from upstream, ``fill`` the share of each lake's depth that is filled. In
-    the ``last`` call the result is adjusted: no river lays down more than it carries.
-    """
-    offsets = neighbour_offsets(width)
-    load[:] = 0.0
-    room = np.zeros(fill.size)
-    exported = 0.0
-    for cell in order:
-        side = direction[cell]
-        out = load[cell] + before[cell] - result[cell]
-        if out < 0.0:
-            if last:
-                result[cell] = before[cell] + load[cell]
-                surface[cell] = max(surface[cell], result[cell])
-            out = 0.0
-        basin = label[cell]
-        if basin > 0:
-            room[basin] += max(surface[cell] - result[cell], 0.0)
-        if side >= STAYS:
-            exported += out
-            continue
-        receiver = cell + offsets[side]
-        if basin > 0 and label[receiver] != basin and room[basin] > 0.0:
-            fill[basin] = min(out / room[basin], 1.0)
-            out -= fill[basin] * room[basin]
-            out = max(out, 0.0)
-        load[receiver] += out
-    return exported
-
-
-@kernel
-def _fill_lakes(
-    before: FloatArray,
-    result: FloatArray,
-    surface: FloatArray,
-    label: IntArray,
-    order: IntArray,
-    fill: FloatArray,
-) -> None:
-    for cell in order:
-        basin = label[cell]
-        if basin > 0 and surface[cell] > result[cell]:
-            result[cell] += fill[basin] * (surface[cell] - result[cell])
-
-
-@kernel
-def _sums(
-    height: FloatArray, before: FloatArray, after: FloatArray, order: IntArray
-) -> tuple[float, float, float]:
-    """Return the metres that all cells were raised, cut and filled, in sum."""
-    raised = eroded = deposited = 0.0
-    for cell in order:
-        raised += before[cell] - height[cell]
-        change = after[cell] - before[cell]
-        eroded += max(-change, 0.0)
-        deposited += max(change, 0.0)
-    return raised, eroded, deposited

@@ -11,8 +11,9 @@ from worldgen import flow
 from worldgen.errors import InputError
 from worldgen.flow import FloatArray, IntArray
 from worldgen.hydrology import FLOW_EXPONENT, checked_elevation, exit_drop, sea_mask, water_surface
-from worldgen.incision import Incision, SedimentBudget
+from worldgen.incision import Incision
 from worldgen.kernel import kernel
+from worldgen.sediment import SedimentBudget
 from worldgen.single_flow import BEYOND, SingleFlow
 from worldgen.slopes import Elevation, diffuse, field, like
 
@@ -86,7 +87,8 @@ def stream_power(
     steepest ("single", Braun, Willett 2013) takes a tenth of the time, follows the slope's power exactly, and
     can carry sediment. There, deposition is G / area * (rate of erosion summed over all that lies upstream)
     (Yuan et al. 2019), and lakes hold back all that comes until they are full. Without sediment no step
-    leaves a pit but in lakes; what a river lays down may dam another.
+    leaves a pit but in lakes; what a river lays down may dam another. Single flow draws furrows along the
+    grid's eight directions on even slopes: grow land by it, but carve finished maps by multiple flow.
 
     Two recipes that were tuned by eye on hillshades:
 
