@@ -99,7 +99,7 @@ def _flowed(surface: FloatArray, ice: FloatArray, conductance: FloatArray) -> Fl
     rows, columns = surface.shape
     solved = surface.copy()
     factor, gain = np.zeros((rows, columns)), np.zeros((rows, columns))
-    flux = np.empty(rows - 1)
+    flux = np.empty((rows - 1, columns))
     for row in range(1, rows - 1):
         for column in range(columns):
             above, below = conductance[row - 1, column], conductance[row, column]
@@ -109,30 +109,35 @@ def _flowed(surface: FloatArray, ice: FloatArray, conductance: FloatArray) -> Fl
     for row in range(rows - 2, -1, -1):
         for column in range(columns):
             solved[row, column] += factor[row, column] * solved[row + 1, column]
-    for column in range(columns):
-        for row in range(rows - 1):
-            flux[row] = conductance[row, column] * (solved[row, column] - solved[row + 1, column])
-        _held_back(flux, ice[:, column])
-        for row in range(rows - 1):
-            gain[row, column] -= flux[row]
-            gain[row + 1, column] += flux[row]
+    for row in range(rows - 1):
+        for column in range(columns):
+            flux[row, column] = conductance[row, column] * (solved[row, column] - solved[row + 1, column])
+    _held_back(flux, ice)
+    for row in range(rows - 1):
+        for column in range(columns):
+            gain[row, column] -= flux[row, column]
+            gain[row + 1, column] += flux[row, column]
     return gain
 
 
 @kernel
 def _held_back(flux: FloatArray, ice: FloatArray) -> None:
-    """Lower fluxes along a line, in place, until no cell gives more than its ice and what flows in."""
-    rows = ice.size
+    """Lower fluxes along axis 0, in place, until no cell gives more than its ice and what flows in."""
+    rows, columns = ice.shape
     for row in range(rows - 1):
-        if flux[row] > 0.0:
-            before = flux[row - 1] if row > 0 else 0.0
-            if before < 0.0:  # a divide gives both ways
-                share = min(ice[row] / (flux[row] - before), 1.0)
-                flux[row - 1] *= share
-                flux[row] *= share
-            else:
-                flux[row] = min(flux[row], ice[row] + before)
+        for column in range(columns):
+            given = flux[row, column]
+            if given > 0.0:
+                before = flux[row - 1, column] if row > 0 else 0.0
+                if before < 0.0:  # a divide gives both ways
+                    share = min(ice[row, column] / (given - before), 1.0)
+                    flux[row - 1, column] *= share
+                    flux[row, column] *= share
+                else:
+                    flux[row, column] = min(given, ice[row, column] + before)
     for row in range(rows - 2, -1, -1):
-        if flux[row] < 0.0 and (row == rows - 2 or flux[row + 1] <= 0.0):
-            beyond = -flux[row + 1] if row < rows - 2 else 0.0
-            flux[row] = -min(-flux[row], ice[row + 1] + beyond)
+        for column in range(columns):
+            given = -flux[row, column]
+            beyond = flux[row + 1, column] if row < rows - 2 else 0.0
+            if given > 0.0 and beyond <= 0.0:
+                flux[row, column] = -min(given, ice[row + 1, column] - beyond)

@@ -84,7 +84,7 @@ def stream_power(
     Implicit in time and stable at any step; a longer step only lets knickpoints run further at once.
 
     Water that spreads over all lower neighbours ("multiple") draws rounder land; water that keeps to the
-    steepest ("single", Braun, Willett 2013) takes a tenth of the time, follows the slope's power exactly, and
+    steepest ("single", Braun, Willett 2013) takes a fifth of the time, follows the slope's power exactly, and
     can carry sediment. There, deposition is G / area * (rate of erosion summed over all that lies upstream)
     (Yuan et al. 2019), and lakes hold back all that comes until they are full. Without sediment no step
     leaves a pit but in lakes; what a river lays down may dam another. Single flow draws furrows along the
