@@ -94,6 +94,14 @@ def test_finer_maps_are_cut_alike_and_keep_their_type() -> None:
     assert (fine - two).mean() == pytest.approx(one.mean(), rel=0.15)
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (3, 9), (20, 2)])
+def test_the_smallest_maps_have_ice_too(shape: tuple[int, int]) -> None:
+    ground = 100 * np.random.default_rng(0).random(shape)
+    after = glaciate(ground, 1.0, equilibrium=-500.0)
+    assert np.isfinite(after).all()
+    assert (after <= ground).all()
+
+
 def test_same_bytes_in_any_thread() -> None:
     with ThreadPoolExecutor(3) as pool:
         results = pool.map(lambda _: glaciate(valley(), SPACING, equilibrium=300.0).tobytes(), range(3))

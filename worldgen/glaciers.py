@@ -108,7 +108,7 @@ def glaciate(
         )
     if ground.max() <= equilibrium or years == 0:
         return like(ground.copy(), elevation)
-    factor = max(int(np.ceil(_FINEST / spacing - 1e-9)), 1)
+    factor = max(min(int(np.ceil(_FINEST / spacing - 1e-9)), min(ground.shape) // 2), 1)
     bed = _coarsened(ground, factor)
     worn = _worn(
         bed, spacing * factor, equilibrium, years, abrasion, IceBudget() if budget is None else budget
