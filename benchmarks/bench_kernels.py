@@ -16,7 +16,9 @@ import numpy as np
 from worldgen import flow
 from worldgen.blue_noise import poisson_disk
 from worldgen.drainage import drain
+from worldgen.droplets import droplets
 from worldgen.erosion import diffuse, stream_power, thermal
+from worldgen.glaciers import glaciate
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import METHODS, route, run_down, sea_mask, water_surface
@@ -79,6 +81,14 @@ def main(size: int = 1025) -> None:
         ),
     )
     measure("drain", lambda: drain(elevation, 4.0, sea_level=-200.0))
+    measure(
+        "stream_power, single flow, 1 step",
+        lambda: stream_power(
+            elevation, 4.0, erodibility=1.4e-5, time_step=2e4, steps=1, flow_directions="single"
+        ),
+    )
+    measure("droplets, 1,000,000", lambda: droplets(elevation, 4.0, count=1_000_000, seed=1))
+    measure("glaciate", lambda: glaciate(elevation, 4.0, equilibrium=0.0))
     measure("thermal, 30 sweeps", lambda: thermal(elevation, 4.0, iterations=30))
     measure("diffuse", lambda: diffuse(elevation, 4.0, amount=10.0))
     measure("terrain_chunks, 1 level", lambda: terrain_chunks(heightmap, PBRMaterial("ground"), levels=1))

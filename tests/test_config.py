@@ -37,6 +37,7 @@ def test_what_is_given_lies_over_the_preset():
     [
         ({"preset": "alpin"}, ["preset", "'alpin'", "did you mean 'alpine'"]),
         ({"sed": 1}, ["sed", "unknown key", "did you mean 'seed'"]),
+        ({"erosion": {"sediment": 1}}, ["erosion", "'sediment' needs flow = 'single'"]),
         ({"terrain": {"relif": 3}}, ["terrain.relif", "did you mean 'relief'"]),
         ({"objects": {"assets": [{"pth": 1}]}}, ["objects.assets.0"]),
         ({"size": "x"}, ["size", "'x'", "integer"]),

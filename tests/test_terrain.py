@@ -8,7 +8,7 @@ import pytest
 from worldgen.config import WorldConfig, preset_names
 from worldgen.grid import Grid
 from worldgen.relief import macro_relief
-from worldgen.terrain import dunes, make_terrain, terraces, with_sea_bed
+from worldgen.terrain import dunes, erode, fractal_terrain, make_terrain, terraces, with_sea_bed
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -89,3 +89,34 @@ def test_the_lee_side_is_the_steep_one():
     sand = dunes(np.zeros((257, 257), np.float32), grid, 10.0, seed=2).astype(np.float64)
     along = np.gradient(sand, axis=1) * 0.83 + np.gradient(sand, axis=0) * 0.56
     assert -np.percentile(along, 1) > 1.3 * np.percentile(along, 99)
+
+
+def eroded(climate=None, **erosion):
+    config = WorldConfig(
+        preset="alpine",
+        size=65,
+        spacing=30.0,
+        terrain={"source": "noise"},
+        erosion=erosion,
+        climate=climate or {},
+    )
+    return erode(fractal_terrain(config), config).elevation
+
+
+def test_kinds_of_erosion_act_where_they_are_asked_for():
+    plain = eroded(glacial=0, droplets=0)
+    for options in (
+        {"flow": "single"},
+        {"flow": "single", "sediment": 1.0},
+        {"droplets": 1.0},
+        {"glacial": 1.0},
+    ):
+        other = eroded(**{"glacial": 0, "droplets": 0, **options})
+        assert 0.1 < np.abs(other - plain).mean() < 100
+    assert (eroded(glacial=1.0, rivers=0, thermal=0) <= eroded(glacial=0, rivers=0, thermal=0)).all()
+
+
+def test_ice_cuts_by_the_climate():
+    hot = {"temperature": 35.0, "lapse_rate": 6.5}
+    np.testing.assert_array_equal(eroded(hot, glacial=1.0), eroded(hot, glacial=0))
+    assert (eroded({"temperature": 0.0}, glacial=1.0) < eroded(glacial=0)).mean() > 0.2

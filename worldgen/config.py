@@ -124,9 +124,31 @@ class ErosionConfig(_Part):
     strength: float = Field(1.0, ge=0, le=10, description="time of stream-power erosion; 0 turns it off")
     thermal: float = Field(1.0, ge=0, le=10, description="time of talus creep; 0 turns it off")
     talus_angle: float = Field(42.0, gt=0, lt=85, description="steepest slope that debris holds, degrees")
+    flow: Literal["multiple", "single"] = Field(
+        "multiple",
+        description="multiple: water spreads; single: one way, which can carry sediment but shows the grid",
+    )
+    sediment: float = Field(
+        0.0,
+        ge=0,
+        le=20,
+        description="how readily rivers lay down what they carry: fans and plains; flow 'single'",
+    )
+    glacial: float = Field(
+        0.0, ge=0, le=10, description="time that glaciers of an ice age cut, by the climate; 0 turns it off"
+    )
+    droplets: float = Field(
+        0.0, ge=0, le=10, description="drops of rain a vertex, which cut fine gullies; 0 turns them off"
+    )
     rivers: float = Field(
         1.0, ge=0, le=10, description="width and depth of river beds; 0 leaves the pits in their way"
     )
+
+    @model_validator(mode="after")
+    def _sediment_has_flow(self) -> ErosionConfig:
+        if self.sediment > 0 and self.flow != "single":
+            raise ValueError("'sediment' needs flow = 'single'")
+        return self
 
 
 class ClimateConfig(_Part):

@@ -24,8 +24,10 @@ from scipy.ndimage import (
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
 from worldgen.drainage import drain, river_cells
+from worldgen.droplets import droplets
 from worldgen.dune_fields import SLIDE_FRAME, dune_field, slid
 from worldgen.erosion import stream_power, thermal
+from worldgen.glaciers import equilibrium_altitude, glaciate
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
 from worldgen.learned_terrain import LearnedTerrain
@@ -230,7 +232,7 @@ def _refined_window(
 
 
 def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
-    """Let water cut gullies and slopes that are too steep slide, lay mesa steps, river beds and dunes.
+    """Let water and ice cut and slopes that are too steep slide, lay mesa steps, river beds and dunes.
 
     A file's land was eroded by nature: it stays as it is. The endless land of a style was eroded as it was
     made: it only gets river beds, and dunes of its own or of the height that is asked for.
@@ -248,6 +250,15 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             steps=3,
             diffusivity=0.0003,
             sea_level=config.sea_level,
+            flow_directions=config.erosion.flow,
+            sediment=config.erosion.sediment,
+        )
+    if config.erosion.glacial > 0 and not made_whole:
+        elevation = glaciate(
+            elevation,
+            spacing,
+            equilibrium=equilibrium_altitude(config.climate.temperature, config.climate.lapse_rate),
+            years=2e4 * config.erosion.glacial,
         )
     if config.terrain.shape == "mesas" and not made_whole:
         elevation = terraces(elevation, heightmap.grid, config.terrain.relief, config.seed)
@@ -257,6 +268,14 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             spacing,
             talus_slope=float(np.tan(np.radians(config.erosion.talus_angle))),
             iterations=max(1, round(12 * config.erosion.thermal)),
+        )
+    if config.erosion.droplets > 0 and not made_whole:
+        elevation = droplets(
+            elevation,
+            spacing,
+            count=round(config.erosion.droplets * elevation.size),
+            seed=config.seed,
+            sea_level=config.sea_level,
         )
     elevation = elevation.astype(np.float32)
     if config.erosion.rivers > 0:
