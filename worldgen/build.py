@@ -10,7 +10,7 @@ from worldgen.config import WorldConfig
 from worldgen.hydrology import route
 from worldgen.lod import chunk_windows, terrain_chunks
 from worldgen.materials import learned_surfaces
-from worldgen.populate import populate
+from worldgen.populate import populate, wanted_species
 from worldgen.surfaces import SURFACES, splat
 from worldgen.terrain import make_terrain
 from worldgen.world import World
@@ -26,6 +26,7 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
 
     Raises
     ------
+    ConfigError : the species file is wrong.
     InputError : an elevation file or asset of the user's cannot be read.
     WeightsError : shipped weights are damaged.
 
@@ -37,6 +38,7 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
     report = progress or (lambda stage, done, total: None)
     seed, output = config.seed, config.output
 
+    wanted_species(config.objects)  # a wrong species file is known before the work
     report("terrain", 0, 1)
     heightmap = make_terrain(config)
     report("terrain", 1, 1)
