@@ -27,7 +27,7 @@ from worldgen.terrain import make_terrain
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--size", type=int, default=1025)
 parser.add_argument("--density", type=float, default=20.0)
-parser.add_argument("--maximum", type=int, default=600_000)
+parser.add_argument("--maximum", type=int, default=900_000)
 parser.add_argument("--threads", type=int, default=2)
 arguments = parser.parse_args()
 

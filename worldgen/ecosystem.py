@@ -245,7 +245,8 @@ def _thinning(order: Sequence[Species], ground: Habitat, density: float, maximum
     expected = 0.0
     for one in order:
         fits = 10_000 * PACKING / one.minimum_distance**2
-        share = sum(factor * float(ground.biomes[name].mean()) for name, factor in one.biomes.items())
+        known = {name: factor for name, factor in one.biomes.items() if name in ground.biomes}
+        share = sum(factor * float(ground.biomes[name].mean()) for name, factor in known.items())
         expected += min(one.density * density, fits) * hectares * (share if one.biomes else 1.0)
     # Niches, groves and shade take most of what biomes alone would allow.
     return min(1.0, 6 * maximum / max(expected, 1.0))

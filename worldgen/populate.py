@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from worldgen.asset_kind import AssetKind
 from worldgen.assets import KINDS, build_kind, load_user_kind
 from worldgen.biomes import BIOMES, BiomeMap
+from worldgen.competition import light_below
 from worldgen.config import ObjectsConfig, UserAsset
 from worldgen.ecosystem import grow
 from worldgen.errors import ConfigError, InputError, nearest
+from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import Hydrology
 from worldgen.niches import read_species
@@ -74,6 +77,11 @@ def populate(
     if objects.density == 0 or objects.maximum == 0:
         return ()
     own_kinds = _own_kinds(objects)
+
+    @cache  # species that share a kind share its models in files, too
+    def made(kind: str) -> AssetKind:
+        return build_kind(kind, child_seed(seed, f"assets/{kind}"))
+
     with warnings.catch_warnings():
         # The world's own cap is a setting, not a surprise.
         warnings.filterwarnings("ignore", message=".*more than the allowed")
@@ -89,12 +97,21 @@ def populate(
         points, sizes, _ = grown[one.name]
         if not len(points):
             continue
-        name = one.kind or one.name
-        kind = own_kinds.get(one.name) or build_kind(name, child_seed(seed, f"assets/{name}"))
+        kind = own_kinds.get(one.name) or made(one.kind or one.name)
         draw = hashed_units(points, seed, f"populate/{one.name}/variant")
         variants = (draw * len(kind.models)).astype(np.intp)
         placements.append(Placement(one, kind, points, sizes, variants, seed))
     return tuple(placements)
+
+
+def light_through(placements: Sequence[Placement], grid: Grid) -> NDArray[np.float32] | None:
+    """Return the (H, W) light in [0, 1] that the crowns of all plants let through; None without any plant."""
+    shading = [one for one in placements if one.species.crown > 0]
+    if not placements:
+        return None
+    points = [np.zeros((0, 2)), *(one.points for one in shading)]
+    crowns = [np.zeros(0), *(one.species.crown * np.mean(one.species.scale) * one.sizes for one in shading)]
+    return light_below(np.concatenate(points), np.concatenate(crowns), grid)
 
 
 def instances_at(
