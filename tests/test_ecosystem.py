@@ -77,6 +77,17 @@ def test_smaller_ones_keep_clear_of_larger(wood):
         assert cKDTree(big).query(wood[name].points)[0].min() >= TREE.clearance
 
 
+def test_trees_make_room_for_a_house():
+    house = Species(
+        "house", layer="canopy", density=4, minimum_distance=25, clearance=12, slope=(0, 60), clumping=0
+    )
+    grown = grow([TREE, SHRUB, house], land(), seed=3)
+    assert len(grown["house"].points) > 3
+    houses = cKDTree(grown["house"].points)
+    for name in ("tree", "shrub"):
+        assert houses.query(grown[name].points)[0].min() >= 12
+
+
 def test_no_sapling_that_loves_the_sun_stands_under_crowns(wood):
     tree = wood["tree"]
     classes = size_classes(tree.ages)

@@ -49,6 +49,9 @@ def test_an_asset_may_have_a_niche():
     (hut,) = [one for one in wanted_species(ObjectsConfig(assets=[asset])) if one.name == "hut"]
     assert hut.river == (5, 40)
     assert hut.density == 2
+    assert (hut.layer, hut.clearance) == ("canopy", 3)  # before the trees, that keep off it
+    moss = {"path": "moss.glb", "name": "moss", "niche": {"light": [0, 0.5]}}
+    assert wanted_species(ObjectsConfig(assets=[moss]))[0].layer == "ground"
     with pytest.raises(
         ConfigError, match=r"objects\.assets\.0\.niche\.rivr: unknown key; did you mean 'river'"
     ):

@@ -183,6 +183,8 @@ def wanted_species(objects: ObjectsConfig) -> list[Species]:
 
 def _asset_species(asset: UserAsset) -> Species:
     niche = asset.niche.keys() if asset.niche else {}
+    # A house comes before the wood, and trees keep off it; what asks for shade must come after.
+    shaded = "light" in niche or "edge" in niche
     return Species(
         asset.name,
         **{
@@ -192,6 +194,7 @@ def _asset_species(asset: UserAsset) -> Species:
             "scale": (1.0, 1.0) if asset.height else (0.9, 1.1),
             "align": asset.align,
             "clearance": asset.minimum_distance / 2,
+            "layer": "ground" if shaded else "canopy",
             **niche,
         },
     )
