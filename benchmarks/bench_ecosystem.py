@@ -18,10 +18,10 @@ from dataclasses import replace
 from worldgen.biomes import classify
 from worldgen.config import WorldConfig
 from worldgen.ecosystem import grow
+from worldgen.habitat import habitat
 from worldgen.hydrology import route
 from worldgen.populate import wanted_species
 from worldgen.scatter import place
-from worldgen.species import habitat
 from worldgen.terrain import make_terrain
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -16,9 +16,10 @@ from worldgen.config import ClimateConfig
 from worldgen.ecosystem import CLOSEST, KRUMMHOLZ, SIZE_CLASSES, Plants, cap, grow, size_classes
 from worldgen.errors import InputError
 from worldgen.grid import Grid
+from worldgen.habitat import Habitat, habitat
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route
-from worldgen.species import Habitat, Species, habitat
+from worldgen.species import Species
 
 GRID = Grid.centred((129, 129), 3.0)
 TREE = Species(

@@ -11,9 +11,10 @@ from worldgen.biomes import classify
 from worldgen.config import ClimateConfig
 from worldgen.errors import InputError
 from worldgen.grid import Grid
+from worldgen.habitat import Habitat, Shade, habitat
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route
-from worldgen.species import FAR, Habitat, Shade, Species, groves, habitat, suitability, within
+from worldgen.species import FAR, Species, groves, suitability, within
 
 GRID = Grid.centred((65, 81), 4.0)
 

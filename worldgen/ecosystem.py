@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from worldgen.blue_noise import PACKING, poisson_disk
 from worldgen.competition import light_below, seeds_around, stand_apart
 from worldgen.errors import InputError
-from worldgen.heightmap import ramp
+from worldgen.habitat import Habitat, Shade, shade
+from worldgen.heightmap import Field, ramp
 from worldgen.scatter import hashed_units
-from worldgen.species import LAYERS, Field, Habitat, Shade, Species, groves, shade, suitability
+from worldgen.species import LAYERS, Species, groves, suitability
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
@@ -86,7 +87,7 @@ def grow(
     Parameters
     ----------
     species : names must differ.
-    ground : from `worldgen.species.habitat`.
+    ground : from `worldgen.habitat.habitat`.
     seed : the world's seed.
     density : multiplies every species' own.
     maximum : most plants in all, see `cap`.

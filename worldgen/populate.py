@@ -18,13 +18,14 @@ from worldgen.config import ObjectsConfig, UserAsset
 from worldgen.ecosystem import grow
 from worldgen.errors import ConfigError, InputError, nearest
 from worldgen.grid import Grid
+from worldgen.habitat import habitat
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import Hydrology
 from worldgen.niches import read_species
 from worldgen.rng import child_seed
 from worldgen.scatter import hashed_units, place
 from worldgen.scene import Instances
-from worldgen.species import Species, habitat
+from worldgen.species import Species
 
 
 @dataclass(frozen=True, eq=False)
