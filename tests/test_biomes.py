@@ -38,14 +38,23 @@ def test_water_is_where_the_sea_is():
 @pytest.mark.parametrize(
     ("climate", "expected"),
     [
-        ({"temperature": 12, "moisture": 0.75}, "broadleaf_forest"),
-        ({"temperature": 7, "moisture": 0.7}, "conifer_forest"),
+        ({"temperature": 11, "moisture": 0.75}, "broadleaf_forest"),
+        ({"temperature": 4, "moisture": 0.7}, "conifer_forest"),
         ({"temperature": 26, "moisture": 0.95}, "tropical_forest"),
         ({"temperature": 27, "moisture": 0.0}, "desert"),
-        ({"temperature": -10, "moisture": 0.5}, "snow"),
+        ({"temperature": -12, "moisture": 0.5}, "snow"),
         ({"temperature": 12, "moisture": 0.4}, "grassland"),
-        ({"temperature": 2, "moisture": 0.5}, "tundra"),
+        ({"temperature": -1.5, "moisture": 0.5}, "tundra"),
         ({"temperature": 12, "moisture": 0.5, "barren": 1.0}, "barren"),
+        # Whittaker's diagram, °C and mm a year.
+        ({"temperature": 26, "precipitation": 3000}, "tropical_forest"),
+        ({"temperature": 25, "precipitation": 900}, "grassland"),  # savanna
+        ({"temperature": 25, "precipitation": 120}, "desert"),
+        ({"temperature": 20, "precipitation": 330}, "shrubland"),
+        ({"temperature": 11, "precipitation": 1100}, "broadleaf_forest"),
+        ({"temperature": 9, "precipitation": 330}, "grassland"),
+        ({"temperature": 9, "precipitation": 70}, "desert"),
+        ({"temperature": 3.5, "precipitation": 700}, "conifer_forest"),
     ],
 )
 def test_climate_decides_the_biome(climate, expected):

@@ -43,6 +43,8 @@ def test_what_is_given_lies_over_the_preset():
         ({"size": "x"}, ["size", "'x'", "integer"]),
         ({"size": 5}, ["size", "5", "33"]),
         ({"climate": {"moisture": 3}}, ["climate.moisture", "3", "1"]),
+        ({"climate": {"wind": 400}}, ["climate.wind", "400", "360"]),
+        ({"climate": {"latitud": 4}}, ["climate.latitud", "did you mean 'latitude'"]),
         ({"terrain": {"source": "dem"}}, ["terrain", "dem"]),
         ({"materials": {"tint": {"rock": "red"}}}, ["materials.tint.rock", "'red'"]),
         ({"terrain": 3}, ["terrain", "3"]),

@@ -37,6 +37,22 @@ def test_frozen_ground_is_snow_and_parched_ground_sand():
     assert mean(desert, "grass") < 0.1
 
 
+def test_litter_lies_under_trees_and_clearings_are_grass():
+    land = plane(0.05, size=65, base=10)
+    water, biomes = maps(land, None, ClimateConfig(temperature=12, moisture=0.8))
+    light = np.ones((65, 65), np.float32)
+    light[:, :32] = 0.3
+    weights = splat(land, water, biomes, 1, light)
+    floor, grass = (weights.weights[weights.names.index(name)] for name in ("forest_floor", "grass"))
+    assert floor[:, :28].mean() > 0.4
+    assert floor[:, 40:].max() < 0.01
+    assert grass[:, 40:].mean() > grass[:, :28].mean() + 0.3
+    bare = splat(land, water, biomes, 1)
+    np.testing.assert_allclose(
+        bare.weights[bare.names.index("forest_floor"), :, :20], floor[:, :20], atol=1e-5
+    )
+
+
 def test_the_sea_bed_is_sand_and_gravel():
     land = island()
     weights = made(land)

@@ -1,7 +1,7 @@
 """What grows where: soft biome weights from temperature, moisture, slope and water.
 
-The limits follow Whittaker's diagram (R. H. Whittaker, "Communities and Ecosystems", 1975) with altitude as
-the main driver of temperature, since one world spans a few kilometres and not a continent.
+The limits follow Whittaker's diagram of temperature and precipitation (R. H. Whittaker, "Communities and
+Ecosystems", 1975). The climate itself is `worldgen.climate`'s.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.climate import make_climate
 from worldgen.config import ClimateConfig
 from worldgen.heightmap import Field, Heightmap, ramp, slope_degrees
 from worldgen.hydrology import Hydrology
@@ -42,13 +43,15 @@ class BiomeMap:
     names : B names.
     weights : (B, H, W) float32, in [0, 1], sum to 1 over B.
     temperature : (H, W) float32, yearly mean, °C.
-    moisture : (H, W) float32, 0 dry .. 1 wet.
+    precipitation : (H, W) float32, mm per year.
+    moisture : (H, W) float32, of the soil, 0 dry .. 1 wet.
     slope : (H, W) float32, degrees.
     """
 
     names: tuple[str, ...]
     weights: NDArray[np.float32]
     temperature: Field
+    precipitation: Field
     moisture: Field
     slope: Field
 
@@ -65,28 +68,24 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     ----------
     heightmap : elevation in metres.
     hydrology : flow and sea of the same grid.
-    climate : temperature, lapse rate and moisture of the world.
+    climate : what `worldgen.climate` needs, and how much of the ground is too young for plants.
     seed : the world's seed; decides the patchiness.
     """
     elevation, grid = heightmap.elevation, heightmap.grid
-    spacing = grid.spacing
     x, z = grid.x[None, :], grid.z[:, None]
     patches = fractal(x / 420, z / 420, permutation(seed, "biomes/patches"), octaves=5).astype(np.float32)
     speckle = fractal(x / 60, z / 60, permutation(seed, "biomes/speckle"), octaves=4).astype(np.float32)
     sea_level = hydrology.sea_level
     above = elevation - np.float32(0.0 if sea_level is None else sea_level)
-    slope = slope_degrees(elevation, spacing)
-
-    temperature = climate.temperature - climate.lapse_rate * np.maximum(above, 0) / 1000 + 0.9 * patches
-    # Topographic wetness index (Beven & Kirkby 1979): ln(specific catchment area / tan slope), about 2 .. 14.
-    wetness = np.log(hydrology.accumulation / spacing / np.maximum(np.tan(np.radians(slope)), 0.03))
-    # Where little rain falls little gathers: valley floors of a desert are hardly greener than the rest.
-    gathered = 0.05 * (0.3 + climate.moisture) * (wetness - 6)
-    moisture = np.clip(climate.moisture + gathered + 0.16 * patches + 0.05 * speckle, 0, 1)
+    slope = slope_degrees(elevation, grid.spacing)
+    weather = make_climate(heightmap, hydrology, climate)
+    # Weather and soils vary over shorter ways than the maps say: borders of biomes are ragged.
+    temperature = weather.temperature + 0.9 * patches
+    moisture = np.clip(weather.moisture + 0.16 * patches + 0.05 * speckle, 0, 1)
 
     # Steepness wins first, then frost, then the plant cover shares what is left.
     bare = ramp(slope + 5 * speckle, 37, 49)
-    snow = ramp(temperature + 0.5 * speckle + 0.035 * np.maximum(slope - 25, 0), 0.8, -1.2)
+    snow = ramp(temperature + 0.5 * speckle + 0.035 * np.maximum(slope - 25, 0), -2.7, -4.7)
     snow *= ramp(slope, 58, 44)
     water = hydrology.sea.astype(np.float32)
     beach = np.zeros_like(above)
@@ -95,15 +94,21 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     # Lava, ash and fresh moraine, more of it towards the summits, where it is youngest.
     youth = 0.9 * above / 1000 + 0.5 * patches + 0.01 * slope + 1.4 * climate.barren
     barren = ramp(youth, 0.95, 1.25) * np.float32(min(4 * climate.barren, 1.0))
+    # Whittaker's diagram has precipitation on its second axis, and the borders between desert, grass and
+    # forest rise with temperature as evaporation does; over the moisture index they stand upright.
     cover = {
-        "tundra": ramp(temperature, 3.6, 1.4),
-        "meadow": ramp(temperature, 1.2, 3.2) * ramp(temperature, 6.2, 4.4),
-        "conifer_forest": ramp(temperature, 3.6, 5.2) * ramp(temperature, 13, 9) * ramp(moisture, 0.36, 0.52),
-        "broadleaf_forest": ramp(temperature, 7, 11) * ramp(temperature, 22, 18) * ramp(moisture, 0.44, 0.6),
+        "tundra": ramp(temperature, 0.1, -2.1),
+        "meadow": ramp(temperature, -2.3, -0.3) * ramp(temperature, 2.7, 0.9),
+        "conifer_forest": ramp(temperature, 0.1, 1.7)
+        * ramp(temperature, 9.5, 5.5)
+        * ramp(moisture, 0.36, 0.52),
+        "broadleaf_forest": ramp(temperature, 3.5, 7.5)
+        * ramp(temperature, 22, 18)
+        * ramp(moisture, 0.44, 0.6),
         "tropical_forest": ramp(temperature, 17, 20.5) * ramp(moisture, 0.48, 0.66),
-        "grassland": ramp(temperature, 4, 6) * ramp(moisture, 0.22, 0.36) * ramp(moisture, 0.64, 0.46),
-        "shrubland": ramp(temperature, 7, 11) * ramp(moisture, 0.1, 0.2) * ramp(moisture, 0.42, 0.28),
-        "desert": ramp(temperature, 5, 9) * ramp(moisture, 0.22, 0.11),
+        "grassland": ramp(temperature, 0.5, 2.5) * ramp(moisture, 0.22, 0.36) * ramp(moisture, 0.64, 0.46),
+        "shrubland": ramp(temperature, 3.5, 7.5) * ramp(moisture, 0.1, 0.2) * ramp(moisture, 0.42, 0.28),
+        "desert": ramp(temperature, 1.5, 5.5) * ramp(moisture, 0.22, 0.11),
     }
     rest = np.maximum(sum(cover.values(), np.zeros_like(above)), 1e-4)
     weights = np.zeros((len(BIOMES), *elevation.shape), np.float32)
@@ -118,5 +123,5 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     weights[BIOMES.index("bare")] += np.maximum(1 - weights.sum(axis=0), 0)
     weights /= weights.sum(axis=0)
     return BiomeMap(
-        BIOMES, weights, temperature.astype(np.float32), moisture.astype(np.float32), slope.astype(np.float32)
+        BIOMES, weights, weather.temperature, weather.precipitation, moisture.astype(np.float32), slope
     )

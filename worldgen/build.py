@@ -1,4 +1,4 @@
-"""The pipeline on one page: config -> heightmap -> hydrology -> biomes -> materials -> objects -> world."""
+"""The pipeline on one page: config -> heightmap -> hydrology -> biomes -> objects -> materials -> world."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worldgen.config import WorldConfig
 from worldgen.hydrology import route
 from worldgen.lod import chunk_windows, terrain_chunks
 from worldgen.materials import learned_surfaces
-from worldgen.populate import populate
+from worldgen.populate import light_through, populate, wanted_species
 from worldgen.surfaces import SURFACES, splat
 from worldgen.terrain import make_terrain
 from worldgen.world import World
@@ -26,6 +26,7 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
 
     Raises
     ------
+    ConfigError : the species file is wrong.
     InputError : an elevation file or asset of the user's cannot be read.
     WeightsError : shipped weights are damaged.
 
@@ -37,18 +38,21 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
     report = progress or (lambda stage, done, total: None)
     seed, output = config.seed, config.output
 
+    wanted_species(config.objects)  # a wrong species file is known before the work
     report("terrain", 0, 1)
     heightmap = make_terrain(config)
     report("terrain", 1, 1)
-    report("land", 0, 3)
+    report("land", 0, 2)
     hydrology = route(
         heightmap.elevation, heightmap.grid.spacing, sea_level=config.sea_level, connected_sea=False
     )
-    report("land", 1, 3)
+    report("land", 1, 2)
     biomes = classify(heightmap, hydrology, config.climate, seed)
-    report("land", 2, 3)
-    ground = splat(heightmap, hydrology, biomes, seed)
-    report("land", 3, 3)
+    report("land", 2, 2)
+    report("objects", 0, 1)
+    placements = populate(heightmap, hydrology, biomes, config.objects, seed)
+    report("objects", 1, 1)
+    ground = splat(heightmap, hydrology, biomes, seed, light_through(placements, heightmap.grid))
     surfaces = learned_surfaces(
         SURFACES, seed, tint=config.materials.tint, progress=lambda *count: report("materials", *count)
     )
@@ -73,7 +77,4 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
         levels=output.terrain_levels,
         tangents=True,
     )
-    report("objects", 0, 1)
-    placements = populate(heightmap, hydrology, biomes, config.objects, seed)
-    report("objects", 1, 1)
     return World(config, heightmap, hydrology, biomes, ground, tuple(surfaces), tuple(chunks), placements)

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from worldgen.errors import ConfigError, nearest
+from worldgen.niches import Niche
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -156,7 +157,21 @@ class ClimateConfig(_Part):
 
     temperature: float = Field(12.0, ge=-40, le=40, description="yearly mean at sea level, °C")
     lapse_rate: float = Field(6.5, ge=0, le=15, description="cooling with altitude, °C per km")
-    moisture: Fraction = Field(0.5, description="0 desert, 1 rain forest")
+    moisture: Fraction = Field(
+        0.5, description="0 desert, 0.5 as much rain as could evaporate at the sea, 1 rain forest"
+    )
+    precipitation: float | None = Field(
+        None, ge=0, le=20_000, description="mm a year on flat land; by default what moisture says"
+    )
+    latitude: float = Field(
+        45.0, ge=-90, le=90, description="degrees north; decides how much warmer slopes towards the sun are"
+    )
+    wind: float = Field(
+        270.0, ge=0, le=360, description="where rain comes from, degrees: 0 north, 90 east, 270 west"
+    )
+    rain_shadow: float = Field(
+        1.0, ge=0, le=5, description="how much relief turns rain to its windward side; 0 not at all"
+    )
     barren: Fraction = Field(0.0, description="young ground that nothing grows on yet: ash, lava, moraine")
 
 
@@ -183,6 +198,7 @@ class UserAsset(_Part):
     minimum_distance: float = Field(6.0, gt=0, le=1000, description="metres to the next of its kind")
     maximum_slope: float = Field(25.0, gt=0, le=90, description="degrees")
     align: Literal["upright", "normal"] = "upright"
+    niche: Niche | None = Field(None, description="where it stands, by the keys of species; they win")
 
 
 class ObjectsConfig(_Part):
@@ -192,6 +208,9 @@ class ObjectsConfig(_Part):
     maximum: int = Field(24_000, ge=0, le=2_000_000, description="most instances in one world")
     kinds: dict[str, float] = Field(
         default_factory=dict, description="factor for one kind, for example conifer = 0.5; 0 leaves it out"
+    )
+    species: Path | None = Field(
+        None, description="TOML file of species, laid over the package's: other niches, or more species"
     )
     assets: tuple[UserAsset, ...] = ()
 
@@ -333,6 +352,8 @@ def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
         if isinstance(sketch, dict) and isinstance(sketch.get(name), str):
             sketch[name] = str(folder / sketch[name])
     objects = values.get("objects")
+    if isinstance(objects, dict) and isinstance(objects.get("species"), str):
+        objects["species"] = str(folder / objects["species"])
     for asset in objects.get("assets", []) if isinstance(objects, dict) else []:
         if isinstance(asset, dict) and isinstance(asset.get("path"), str):
             asset["path"] = str(folder / asset["path"])

@@ -1,123 +1,19 @@
-"""Places for objects: which points each species takes, and how each object stands on the ground.
-
-The points themselves come from `worldgen.blue_noise`, the maps of where they may lie from `worldgen.species`.
-"""
+"""How each object stands on the ground: height, heading, tilt and scale, decided by its place alone."""
 
 from __future__ import annotations
-
-import os
-import warnings
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.blue_noise import poisson_disk
 from worldgen.errors import InputError
 from worldgen.heightmap import Heightmap
 from worldgen.rng import child_seed
-from worldgen.species import Align, Habitat, Species, suitability
+from worldgen.species import Align
 from worldgen.triangulation import surface_height, surface_normal
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 Transforms = tuple[FloatArray, Float32Array, Float32Array]
-
-
-def keep_clear(points: FloatArray, occupied: FloatArray, clearance: float) -> FloatArray:
-    """Return those of (N, 2) points that lie at least `clearance` metres from all (M, 2) occupied ones."""
-    if clearance <= 0 or not len(points) or not len(occupied):
-        return points
-    from scipy.spatial import cKDTree
-
-    distance, _ = cKDTree(occupied).query(points, distance_upper_bound=clearance * 1.001)
-    return np.asarray(points[distance >= clearance], np.float64)
-
-
-def scatter(
-    species: Sequence[Species],
-    ground: Habitat,
-    *,
-    seed: int,
-    density: float = 1.0,
-    maximum: int | None = None,
-) -> dict[str, FloatArray]:
-    """Scatter all species of a world, those with the largest distance first; the others keep clear of them.
-
-    Parameters
-    ----------
-    species : names must differ.
-    ground : from `worldgen.species.habitat`.
-    seed : the world's seed.
-    density : multiplies every species' own.
-    maximum : most points in all, see `cap`.
-
-    Returns
-    -------
-    name -> (N, 2) float64 x, z in world metres, in the order of `species`.
-    """
-    names = [one.name for one in species]
-    if len(set(names)) < len(names):
-        raise InputError(f"species need names of their own; found {', '.join(sorted(names))}")
-    largest_first = sorted(species, key=lambda each: (-each.minimum_distance, each.name))
-
-    def alone(one: Species, suits: Float32Array) -> FloatArray:
-        return poisson_disk(
-            suits,
-            ground.grid,
-            minimum_distance=one.minimum_distance,
-            density=one.density * density,
-            seed=seed,
-            stage=f"scatter/{one.name}",
-        )
-
-    points: dict[str, FloatArray] = {}
-    # Each species is scattered without a look at the others, so threads change nothing but the time taken.
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-        suits = list(threads.map(lambda one: suitability(one, ground, seed), largest_first))
-        if maximum is not None:
-            density *= _thinning(largest_first, suits, ground.grid.area / 10_000 * density, maximum)
-        for one, found in zip(largest_first, threads.map(alone, largest_first, suits), strict=True):
-            for larger in species:
-                if larger.name in points:
-                    found = keep_clear(found, points[larger.name], larger.clearance)
-            points[one.name] = found
-    points = {name: points[name] for name in names}
-    return points if maximum is None else cap(points, maximum, seed=seed)
-
-
-def _thinning(
-    species: Sequence[Species], suits: Sequence[Float32Array], hectares: float, maximum: int
-) -> float:
-    """Return a factor for all densities, so that a huge land is not filled with millions only to be thinned.
-
-    # Each species is scattered without a look at the others, so threads change nothing but the time.
-    """
-    expected = sum(
-        one.density * hectares * float(each.mean()) for one, each in zip(species, suits, strict=True)
-    )
-    return min(1.0, 4 * maximum / max(expected, 1.0))
-
-
-def cap(points: Mapping[str, FloatArray], maximum: int, *, seed: int) -> dict[str, FloatArray]:
-    """Thin all species by the same share until at most `maximum` points are left, and warn that it was done.
-
-    Which points go is decided by a hash of their place, so a smaller cap keeps a part of a larger one's.
-    """
-    total = sum(len(each) for each in points.values())
-    if total <= maximum:
-        return dict(points)
-    share = maximum / total
-    warnings.warn(
-        f"{total} objects are more than the allowed {maximum}; each kind keeps {share:.1%} of its own",
-        stacklevel=2,
-    )
-    thinned = {}
-    for name, each in points.items():
-        rank = np.argsort(hashed_units(each, seed, f"scatter/{name}/cap"), kind="stable")
-        thinned[name] = each[np.sort(rank[: int(len(each) * share)])]
-    return thinned
 
 
 def hashed_units(points: FloatArray, seed: int, stage: str) -> FloatArray:
@@ -141,6 +37,7 @@ def place(
     *,
     align: Align = "upright",
     scale: tuple[float, float] = (1.0, 1.0),
+    sizes: Float32Array | None = None,
     sink: float = 0.0,
     footprint: float = 0.0,
     tilt: float = 1.0,
@@ -156,6 +53,7 @@ def place(
     heightmap : the exported terrain.
     align : "upright" along +Y; "normal" with the model's +Y along the triangle's normal.
     scale : (smallest, largest) uniform scale.
+    sizes : (N,) factors on it, one a point; None for 1.
     sink : metres below the triangle, for all alike.
     footprint : radius in metres at scale 1; an upright object sinks until its downhill rim touches.
     tilt : in [0, 1], how far "normal" turns from upright to the normal.
@@ -170,6 +68,8 @@ def place(
     x, z = points[:, 0], points[:, 1]
     normal = surface_normal(heightmap.elevation, heightmap.grid, x, z, stride=stride)
     scales = scale[0] + (scale[1] - scale[0]) * hashed_units(points, seed, f"{stage}/scale")
+    if sizes is not None:
+        scales = scales * sizes
     height = surface_height(heightmap.elevation, heightmap.grid, x, z, stride=stride) - sink
     half_yaw = np.pi * hashed_units(points, seed, f"{stage}/yaw")
     yaw = np.zeros((len(points), 4))

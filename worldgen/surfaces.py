@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from worldgen.biomes import BiomeMap
-from worldgen.heightmap import Heightmap, ramp
+from worldgen.heightmap import Field, Heightmap, ramp
 from worldgen.hydrology import Hydrology
 from worldgen.noise import fractal, permutation
 
 SURFACES = ("rock", "cliff", "gravel", "soil", "sand", "grass", "forest_floor", "snow")
+
+# Metres from the crowns over which leaves and needles are strewn.
+LITTER_WIDTH = 5.0
 
 # Shares of each surface on level ground of one biome; the artist's palette of the whole package.
 _GROUND: dict[str, dict[str, float]] = {
@@ -47,13 +50,17 @@ class Splat:
     weights: NDArray[np.float32]
 
 
-def splat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: int) -> Splat:
+def splat(
+    heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: int, light: Field | None = None
+) -> Splat:
     """Blend the surfaces of each cell.
 
     Parameters
     ----------
     heightmap, hydrology, biomes : of the same grid.
     seed : the world's seed.
+    light : (H, W) in [0, 1], what the crowns of placed trees let through; litter lies below them, and the
+        clearings of a wood are grass. None covers all of a forest's ground alike.
     """
     grid, spacing = heightmap.grid, heightmap.grid.spacing
     patches = fractal(
@@ -67,6 +74,13 @@ def splat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: in
             tilt = np.float32(1.0 if len(shares) == 1 else (1.6 if order % 2 else -1.6))
             mixed = weight * np.float32(share) * np.exp(tilt * patches) if len(shares) > 1 else weight
             weights[SURFACES.index(surface)] += mixed
+
+    if light is not None:
+        floor = weights[SURFACES.index("forest_floor")]
+        near = gaussian_filter(1 - light, LITTER_WIDTH / spacing, mode="nearest")
+        open_ground = floor * ramp(near, 0.2, 0.04)
+        floor -= open_ground
+        weights[SURFACES.index("grass")] += open_ground
 
     def over(surface: str, share: NDArray[np.float32]) -> None:
         """Lay one surface over the others with a share in [0, 1]."""
