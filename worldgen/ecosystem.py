@@ -40,6 +40,7 @@ OLDEST_OFFSPRING = 0.42
 # keeps.
 KRUMMHOLZ = 0.22
 CLOSEST = 0.3
+ESTIMATE = 128  # cells per side on which the number of plants is estimated
 # Blocks at the foot of an apron against those at its wall.
 TALUS_SIZES = (0.45, 1.7)
 
@@ -243,14 +244,14 @@ def _light(grown: Mapping[str, Plants], order: Sequence[Species], ground: Habita
 def _thinning(order: Sequence[Species], ground: Habitat, density: float, maximum: int) -> float:
     """Return a factor for all densities, so that no huge land is filled with millions to be thinned."""
     hectares = ground.grid.area / 10_000
+    coarse = ground.sampled(max(1, min(ground.grid.shape) // ESTIMATE))
     expected = 0.0
     for one in order:
         fits = 10_000 * PACKING / one.minimum_distance**2
-        known = {name: factor for name, factor in one.biomes.items() if name in ground.biomes}
-        share = sum(factor * float(ground.biomes[name].mean()) for name, factor in known.items())
-        expected += min(one.density * density, fits) * hectares * (share if one.biomes else 1.0)
-    # Niches, groves and shade take most of what biomes alone would allow.
-    return min(1.0, 6 * maximum / max(expected, 1.0))
+        share = float(suitability(one, coarse).mean()) * (1 - one.clumping / 2)  # groves cover about half
+        expected += min(one.density * density, fits) * hectares * share
+    # Shade and neighbours take about half of what niches alone would allow.
+    return min(1.0, 3 * maximum / max(expected, 1.0))
 
 
 def cap(grown: Mapping[str, Plants], maximum: int, *, seed: int) -> dict[str, Plants]:

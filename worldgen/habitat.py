@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +60,23 @@ class Habitat:
     stand: Field
     grown: Field
     biomes: Mapping[str, Field]
+
+    def sampled(self, step: int) -> Habitat:
+        """Return every so many-th row and column, for estimates."""
+        grid = self.grid
+        rows, columns = (-(-length // step) for length in grid.shape)
+        maps = {
+            part.name: np.ascontiguousarray(getattr(self, part.name)[::step, ::step])
+            for part in fields(self)
+            if part.name not in ("grid", "biomes")
+        }
+        return Habitat(
+            grid=Grid((rows, columns), grid.spacing * step, grid.origin),
+            biomes={
+                name: np.ascontiguousarray(weight[::step, ::step]) for name, weight in self.biomes.items()
+            },
+            **maps,
+        )
 
 
 def habitat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: int) -> Habitat:
