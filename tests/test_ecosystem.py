@@ -214,7 +214,7 @@ def test_cap_thins_all_kinds_alike_and_says_so():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert cap(grown, 800, seed=1)["pine"] is grown["pine"]
-    # Densities are cut beforehand where millions would grow, but never so far that fewer than allowed are left.
+    # Densities are cut beforehand where millions would grow, never so far that fewer than allowed are left.
     with pytest.warns(UserWarning, match="allowed 100"):
         few = grow([TREE, FERN], land(), seed=3, maximum=100)
     assert 95 <= sum(len(each.points) for each in few.values()) <= 100
