@@ -41,7 +41,7 @@ class TextureTrainConfig:
     statistics_from: float = 0.1
     texels_kept: float = 0.15
     critic_from: float = 0.2
-    critic_share: float = 0.6
+    critic_share: float = 0.2
     kl_weight: float = 0.03
     free_nats: float = 0.5
     threads: int = 1

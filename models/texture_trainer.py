@@ -149,7 +149,7 @@ class Trainer:
         texels = 1 - (1 - config.texels_kept) * late
         return {
             "l1": texels,
-            "pyramid": 0.5,
+            "pyramid": 0.5 + 0.5 * late,
             "slope": 0.4 * texels,
             "detail": 0.15 + 0.15 * late,
             "lattice": 6 * late,
