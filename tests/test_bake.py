@@ -119,6 +119,14 @@ def test_normals_point_away_from_the_rise(axis, channel, sign):
     np.testing.assert_allclose(normal[4, 4], expected, atol=1)
 
 
+def test_relief_is_gentler_down_a_slope():
+    rise = np.tile(np.arange(12, dtype=np.float32), (12, 1))  # 1 metre a metre, to the east
+    down = normal_map(rise, 1.0, 1.0, ground=3**0.5 * rise)  # 60 degrees: twice as long
+    across = normal_map(rise, 1.0, 1.0, ground=3**0.5 * rise.T)
+    np.testing.assert_allclose(down, normal_map(0.5 * rise, 1.0, 1.0), atol=1)
+    np.testing.assert_array_equal(across, normal_map(rise, 1.0, 1.0))
+
+
 def test_hollows_see_less_sky():
     land = island()
     visibility = sky_visibility(land.elevation, land.grid.spacing)

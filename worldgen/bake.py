@@ -90,10 +90,16 @@ def sky_visibility(elevation: FloatArray, spacing: float) -> FloatArray:
     return visibility
 
 
-def normal_map(relief: FloatArray, row_step: float, column_step: float) -> NDArray[np.uint8]:
-    """Return (H-2, W-2, 3) uint8 normals (+Y up) of an (H, W) relief in metres, steps in metres."""
+def normal_map(
+    relief: FloatArray, row_step: float, column_step: float, ground: FloatArray | None = None
+) -> NDArray[np.uint8]:
+    """Return (H-2, W-2, 3) uint8 normals (+Y up) of an (H, W) relief in metres, steps in metres.
+
+    ground : (H, W) elevation that the relief lies on, metres; None for level ground.
+    """
     normal = np.empty((relief.shape[0] - 2, relief.shape[1] - 2, 3), np.uint8)
-    splatting.encode_normals(relief, row_step, column_step, normal)
+    level = np.zeros_like(relief) if ground is None else ground
+    splatting.encode_normals(relief, level, row_step, column_step, normal)
     return normal
 
 
@@ -148,7 +154,7 @@ class _Baker:
         step = rows / height, columns / width
         color = np.empty((height, width, 3), np.uint8)
         orm = np.empty((height, width, 3), np.uint8)
-        relief = np.empty((height + 2, width + 2), np.float32)
+        relief, ground = np.empty((2, height + 2, width + 2), np.float32)
         splatting.blend(
             self.stack,
             self.sizes,
@@ -166,11 +172,12 @@ class _Baker:
             color,
             orm,
             relief,
+            ground,
         )
         return PBRMaterial(
             name=f"terrain_{window.row0}_{window.column0}",
             base_color=color,
-            normal=normal_map(relief, step[0] * spacing, step[1] * spacing),
+            normal=normal_map(relief, step[0] * spacing, step[1] * spacing, ground),
             orm=orm,
             repeat=False,
             metres_per_tile=columns * spacing,
