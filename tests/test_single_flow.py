@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from plain_flood import plain_flood
 
 from worldgen import flow
 from worldgen.depressions import STAYS
@@ -14,7 +13,6 @@ from worldgen.hydrology import route, water_surface
 from worldgen.single_flow import LEAVES, SingleFlow
 
 FloatArray = NDArray[np.float64]
-AROUND = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
 
 
 def routed(land: FloatArray, *, free: bool = False, floor: float = -1e9) -> SingleFlow:
@@ -26,27 +24,6 @@ def routed(land: FloatArray, *, free: bool = False, floor: float = -1e9) -> Sing
     rivers.route(flow.frame(land, np.inf), flow.frame(ends, 2), free=free, floor=floor)
     rivers.accumulate(flow.frame(np.ones(land.shape), 0.0))
     return rivers
-
-
-def lake_levels(land: FloatArray) -> FloatArray:
-    """Flood from the border by one heap of all cells: slow, plain and independent."""
-    rows, columns = land.shape
-    level = np.full(land.shape, np.inf)
-    heap = []
-    for row in range(rows):
-        for column in range(columns):
-            if row in (0, rows - 1) or column in (0, columns - 1):
-                level[row, column] = land[row, column]
-                heap.append((land[row, column], row, column))
-    heapq.heapify(heap)
-    while heap:
-        here, row, column = heapq.heappop(heap)
-        for down, right in AROUND:
-            there = row + down, column + right
-            if 0 <= there[0] < rows and 0 <= there[1] < columns and level[there] == np.inf:
-                level[there] = max(here, land[there])
-                heapq.heappush(heap, (level[there], *there))
-    return level
 
 
 LANDS = {
@@ -64,7 +41,7 @@ def test_lakes_stand_as_high_as_in_a_priority_flood(name: str) -> None:
     land = LANDS[name]
     rivers = routed(land)
     level = np.maximum(flow.frame(land, 0.0), rivers.level[rivers.label])
-    np.testing.assert_array_equal(flow.unframe(level, land.shape), lake_levels(land))
+    np.testing.assert_array_equal(flow.unframe(level, land.shape), plain_flood(land))
 
 
 @pytest.mark.parametrize("free", [False, True])
@@ -92,7 +69,7 @@ def test_all_water_leaves_and_never_climbs_over_its_lake(name: str, free: bool) 
 
 
 def test_without_hollows_the_area_is_that_of_steepest_routing() -> None:
-    land = lake_levels(np.add.outer(np.arange(40.0), np.arange(30.0)) + LANDS["noise"][:40, :30])
+    land = plain_flood(np.add.outer(np.arange(40.0), np.arange(30.0)) + LANDS["noise"][:40, :30])
     framed = water_surface(land, 1.0, np.zeros(land.shape, bool), None)
     filled = flow.unframe(framed, (40, 30))
     rivers = routed(filled, free=True)

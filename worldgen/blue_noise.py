@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.grid import Grid
-from worldgen.kernel import kernel
+from worldgen.kernel import kernel, mixed
 from worldgen.rng import child_seed
 
 FloatArray = NDArray[np.float64]
@@ -44,15 +44,12 @@ def _darts_per_point() -> tuple[FloatArray, FloatArray]:
 
 @kernel
 def _hash(seed: np.uint64, cell: int, trial: int) -> np.uint64:
-    """Return 64 random bits (splitmix64 by Steele, Lea, Flood 2014, over a counter)."""
-    value = (
+    """Return 64 random bits."""
+    return mixed(
         seed
         + np.uint64(cell) * np.uint64(0x9E3779B97F4A7C15)
         + np.uint64(trial) * np.uint64(0xD1B54A32D192ED03)
     )
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 @kernel

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from worldgen.errors import InputError
 from worldgen.flow import FloatArray
 from worldgen.hydrology import checked_elevation
-from worldgen.kernel import kernel
+from worldgen.kernel import kernel, mixed
 from worldgen.rng import child_seed
 from worldgen.sediment import SedimentBudget
 from worldgen.slopes import Elevation, like
@@ -106,15 +106,6 @@ def _brush(radius: int) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArra
 
 
 @kernel
-def _mixed(seed: np.uint64, index: np.uint64) -> np.uint64:
-    """Return the number at an index of the sequence SplitMix64 (Steele, Lea, Flood 2014)."""
-    value = seed + (index + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@kernel
 def _rain(
     ground: FloatArray,
     spacing: float,
@@ -132,7 +123,7 @@ def _rain(
     exported = 0.0
     unit = 2.0**-32
     for index in range(count):
-        dice = _mixed(seed, np.uint64(index))
+        dice = mixed(seed + np.uint64(index + 1) * np.uint64(0x9E3779B97F4A7C15))
         y = float(dice >> np.uint64(32)) * unit * (height - 1)
         x = float(dice & np.uint64(0xFFFFFFFF)) * unit * (width - 1)
         down = right = load = 0.0
@@ -142,7 +133,7 @@ def _rain(
             v, u = y - row, x - column
             a, b = ground[row, column], ground[row, column + 1]
             c, d = ground[row + 1, column], ground[row + 1, column + 1]
-            here = (a * (1 - u) + b * u) * (1 - v) + (c * (1 - u) + d * u) * v
+            here = _height(ground, y, x)
             if here < sea_level:
                 exported += load
                 load = 0.0

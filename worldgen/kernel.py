@@ -1,4 +1,4 @@
-"""The one way that this package compiles a loop with numba, and the one heap of its floods.
+"""The one way that this package compiles a loop with numba; the heap of its floods, the dice of its loops.
 
 No fast maths and no parallel reductions: results do not depend on the number of threads, and rounding is
 that of the loop as written. The global interpreter lock is released, so tiles can be worked on in threads.
@@ -56,3 +56,11 @@ def pop(heap: NDArray[Any], key: NDArray[np.float64], size: int) -> int:
         parent = child
     heap[parent] = last
     return top
+
+
+@kernel
+def mixed(value: np.uint64) -> np.uint64:
+    """Mix every bit of a counter into all others: SplitMix64's finaliser (Steele, Lea, Flood 2014)."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
