@@ -11,6 +11,7 @@ from worldgen.hydrology import route
 from worldgen.lod import chunk_windows, terrain_chunks
 from worldgen.materials import learned_surfaces
 from worldgen.populate import light_through, populate, wanted_species
+from worldgen.rivers import rivers_of
 from worldgen.surfaces import SURFACES, splat
 from worldgen.terrain import make_terrain
 from worldgen.world import World
@@ -50,7 +51,8 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
     biomes = classify(heightmap, hydrology, config.climate, seed)
     report("land", 2, 2)
     report("objects", 0, 1)
-    placements = populate(heightmap, hydrology, biomes, config.objects, seed)
+    rivers = rivers_of(config, hydrology, heightmap.grid.origin)
+    placements = populate(heightmap, hydrology, biomes, config.objects, seed, rivers)
     report("objects", 1, 1)
     ground = splat(heightmap, hydrology, biomes, seed, light_through(placements, heightmap.grid))
     surfaces = learned_surfaces(

@@ -23,6 +23,7 @@ from worldgen.channels import (
     channel_depth,
     channel_width,
 )
+from worldgen.config import WorldConfig
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
 from worldgen.hydrology import BoolArray, Hydrology
@@ -75,6 +76,15 @@ class RiverNetwork:
     order: NDArray[np.uint8]
     area: FloatArray
     water: NDArray[np.float32]
+
+
+def rivers_of(
+    config: WorldConfig, hydrology: Hydrology, origin: tuple[float, float] = (0.0, 0.0)
+) -> RiverNetwork:
+    """Return the rivers of a world's finished ground, in the beds that were carved for them."""
+    carved = config.terrain.source != "dem" and config.erosion.rivers > 0
+    strength = config.erosion.rivers if carved else 1.0
+    return river_network(hydrology, origin, strength=strength, carved=carved)
 
 
 def river_network(

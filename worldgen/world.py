@@ -16,7 +16,7 @@ from worldgen.lod import TerrainChunk
 from worldgen.materials import Surface
 from worldgen.mesh import Model
 from worldgen.populate import Placement, instances_at
-from worldgen.rivers import RiverNetwork, river_network
+from worldgen.rivers import RiverNetwork, rivers_of
 from worldgen.scene import DirectionalLight, Node, Scene
 from worldgen.sea import sea_node
 from worldgen.surfaces import Splat
@@ -104,10 +104,7 @@ class World:
 
     def rivers(self) -> RiverNetwork:
         """Return the rivers of the finished ground, in the beds that were carved for them."""
-        erosion = self.config.erosion
-        carved = self.config.terrain.source != "dem" and erosion.rivers > 0
-        strength = erosion.rivers if carved else 1.0
-        return river_network(self.hydrology, self.heightmap.grid.origin, strength=strength, carved=carved)
+        return rivers_of(self.config, self.hydrology, self.heightmap.grid.origin)
 
     def export(
         self,
