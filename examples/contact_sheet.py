@@ -96,7 +96,7 @@ def maps(world: wg.World) -> Iterator[tuple[str, Image.Image, list[tuple[str, st
     named = [
         (color, f"{name.replace('_', ' ')} {share(strongest == number)}")
         for number, (name, color) in enumerate(zip(world.biomes.names, colors, strict=True))
-        if (strongest == number).any()
+        if (strongest == number).mean() >= 0.0005
     ]
     yield "Biomes, the strongest in each place", tinted(palette(colors)[strongest], light), named
 
