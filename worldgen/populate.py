@@ -22,6 +22,7 @@ from worldgen.habitat import habitat
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import Hydrology
 from worldgen.niches import read_species
+from worldgen.rivers import RiverNetwork
 from worldgen.rng import child_seed
 from worldgen.scatter import hashed_units, place
 from worldgen.scene import Instances
@@ -59,13 +60,18 @@ class Placement:
 
 
 def populate(
-    heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, objects: ObjectsConfig, seed: int
+    heightmap: Heightmap,
+    hydrology: Hydrology,
+    rivers: RiverNetwork,
+    biomes: BiomeMap,
+    objects: ObjectsConfig,
+    seed: int,
 ) -> tuple[Placement, ...]:
     """Scatter all species and the user's assets.
 
     Parameters
     ----------
-    heightmap, hydrology, biomes : of the same grid.
+    heightmap, hydrology, rivers, biomes : of the same grid.
     objects : densities, factors by kind, the user's assets, and the most instances.
     seed : the world's seed.
 
@@ -88,7 +94,7 @@ def populate(
         warnings.filterwarnings("ignore", message=".*more than the allowed")
         grown = grow(
             species,
-            habitat(heightmap, hydrology, biomes, seed),
+            habitat(heightmap, hydrology, rivers, biomes, seed),
             seed=seed,
             density=objects.density,
             maximum=objects.maximum,
