@@ -49,7 +49,7 @@ def upward(mesh: Mesh) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("stride", [1, 4])
 def test_water_covers_its_bed_and_ends_below_the_banks(stride: int) -> None:
-    heightmap, water, rivers = valley()
+    heightmap, _, rivers = valley()
     mesh = sheets(stride)["rivers"]
     assert (upward(mesh) > 0).all()
     assert mesh.colors is not None
@@ -86,7 +86,7 @@ def test_normals_lean_down_the_stream() -> None:
 
 
 def test_a_lake_is_a_level_sheet_of_its_own() -> None:
-    heightmap, water, rivers = valley(lake=True)
+    _, water, rivers = valley(lake=True)
     mesh = sheets(lake=True)["lakes"]
     _, y, _ = mesh.positions.T
     level = float(np.nanmax(np.where(water.lakes(), rivers.water, np.nan)))
@@ -99,7 +99,7 @@ def test_a_lake_is_a_level_sheet_of_its_own() -> None:
 
 
 def test_steep_water_is_white() -> None:
-    heightmap, water, rivers = valley()
+    heightmap, _, _ = valley()
     steep = Heightmap(heightmap.elevation * np.float32(8), heightmap.grid)
     falls = route(steep.elevation, SPACING)
     network = river_network(falls, heightmap.grid.origin, channel_area=2e3, strength=3.0)
