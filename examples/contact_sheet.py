@@ -66,9 +66,9 @@ def contact_sheet(world: wg.World, view: Image.Image) -> Image.Image:
 
 def maps(world: wg.World) -> Iterator[tuple[str, Image.Image, list[tuple[str, str]]]]:
     """Yield the five maps: name, picture, and its legend as (colour, text)."""
-    land, water, network = world.heightmap, world.hydrology, world.rivers()
+    land, water, network = world.heightmap, world.hydrology, world.rivers
     light = hillshade(land)
-    lakes = water.lakes()
+    lakes = water.lakes() & np.isfinite(network.water)  # a desert's are dry
     orders = max((reach.order for reach in network.reaches), default=0)
 
     picture = drawn(np.repeat(255 * light[..., None], 3, axis=2))
@@ -76,7 +76,8 @@ def maps(world: wg.World) -> Iterator[tuple[str, Image.Image, list[tuple[str, st
         stain(picture, wet, color)
     still = [(SEA, f"sea {share(water.sea)}")] if water.sea.any() else []
     still += [(LAKE, f"lakes {share(lakes)}")] if lakes.any() else []
-    yield "Relief and water", picture, [*still, (RIVER, "rivers, as wide as they are")]
+    flowing = [(RIVER, "rivers, as wide as they are")] if network.breadth.any() else []
+    yield "Relief and water", picture, still + flowing
 
     gathered = np.log10(water.accumulation / water.spacing**2)
     grey = 255 - 150 * np.clip(gathered / max(gathered.max(), 1e-6), 0, 1)
@@ -112,15 +113,17 @@ def maps(world: wg.World) -> Iterator[tuple[str, Image.Image, list[tuple[str, st
     picture = tinted(np.full((*light.shape, 3), 252.0), 0.35 + 0.65 * light)
     stain(picture, water.sea, SEA)
     stain(picture, lakes, LAKE)
+    total = sum(len(placement) for placement in world.placements)
+    size = int(np.clip(10 - 1.7 * np.log10(max(total, 1)), 2, 8))  # of a dot, so that many do not cover all
     found: dict[str, list[np.ndarray]] = {}
     for placement in world.placements:
         found.setdefault(placement.species.kind or placement.name, []).append(placement.points)
     named = []
     for kind in sorted(found, key=lambda kind: list(KINDS).index(kind) if kind in KINDS else len(KINDS)):
         points, color = np.concatenate(found[kind]), KINDS.get(kind, OWN)
-        dots(picture, pixels(land, points), color, 2 if kind in ("grass", "fern", "reed") else 3)
+        dots(picture, pixels(land, points), color, size)
         named.append((color, f"{kind.replace('_', ' ')} {len(points):,}"))
-    yield f"Objects, {sum(len(one) for one in world.placements):,} in all", picture, named
+    yield f"Objects, {total:,} in all", picture, named
 
 
 def hillshade(land: wg.Heightmap) -> np.ndarray:

@@ -204,6 +204,10 @@ class _Document:
             attributes["TANGENT"] = self.binary.vertices(tangents, "VEC4")
         if any(image is not None for image in (material.base_color, material.normal, material.orm)):
             attributes["TEXCOORD_0"] = self.binary.vertices(mesh.texcoords, "VEC2")
+        if mesh.velocity is not None:
+            attributes["TEXCOORD_1"] = self.binary.vertices(mesh.velocity, "VEC2")
+        if mesh.colors is not None:
+            attributes["COLOR_0"] = self.binary.colors(mesh.colors)
         return {
             "attributes": attributes,
             "indices": self.binary.indices(mesh.indices, len(mesh.positions)),

@@ -73,6 +73,12 @@ class BinaryLayout:
         view = {"byteStride": 4 * WIDTHS[kind], "target": ARRAY_BUFFER}
         return self._accessor(array, "<f4", accessor, view)
 
+    def colors(self, array: Array) -> int:
+        """Plan (V, 4) linear RGBA in [0, 1] and return its accessor: 16 bits, for dark water's sake."""
+        accessor = {"componentType": UNSIGNED_SHORT, "normalized": True, "count": len(array), "type": "VEC4"}
+        whole = np.rint(np.clip(array, 0, 1) * 65535).astype(np.uint16)
+        return self._accessor(whole, "<u2", accessor, {"byteStride": 8, "target": ARRAY_BUFFER})
+
     def indices(self, triangles: Array, vertex_count: int) -> int:
         """Plan the indices of (T, 3) triangles and return their accessor.
 

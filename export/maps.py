@@ -4,6 +4,7 @@
 ``height.npy``          (H, W) float32, metres
 ``flow.npy``            (H, W) float32, m² of ground whose water passes through the cell
 ``water.npy``           (H, W) float32, metres: surface of sea, lakes and rivers; NaN where it is dry
+``velocity.npy``        (2, H, W) float32, m/s eastwards and southwards: the current of lakes and rivers
 ``biomes.npy``          (B, H, W) float32, weights that sum to 1; names in ``biomes.json``
 ``splat.npy``           (S, H, W) float32, weights of ground materials; names in ``splat.json``
 ``instances.csv``       kind, x, y, z, yaw, scale: metres; yaw in degrees about +Y, counter-clockwise
@@ -43,11 +44,12 @@ def write_maps(world: World, folder: Path) -> list[Path]:
     ------
     ExportError : a file cannot be written.
     """
-    network = world.rivers()
+    network = world.rivers
     arrays: Arrays = {
         "height.npy": (world.heightmap.elevation, "elevation of the ground", "m"),
         "flow.npy": (world.hydrology.accumulation, "ground whose water passes through the cell", "m2"),
         "water.npy": (network.water, "surface of sea, lakes and rivers; NaN where it is dry", "m"),
+        "velocity.npy": (network.velocity, "current of lakes and rivers, eastwards and southwards", "m/s"),
         "biomes.npy": (world.biomes.weights, "weights of biomes, sum 1; names in biomes.json", "1"),
         "splat.npy": (world.splat.weights, "weights of ground materials, sum 1; names in splat.json", "1"),
     }

@@ -8,7 +8,7 @@ says that y is up, -z north and the unit one metre. One ``o`` object stands for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -93,10 +93,18 @@ def _pieces(scene: Scene) -> Iterator[_Piece]:
         node, parent = stack.pop()
         offset = parent + np.asarray(node.translation, np.float64)
         for mesh in node.model.primitives if node.model else ():
-            yield _Piece(node, mesh, offset, None)
+            yield _Piece(node, _plain(mesh), offset, None)
         for mesh in node.instances.model.primitives if node.instances and len(node.instances) else ():
-            yield _Piece(node, mesh, offset, node.instances)
+            yield _Piece(node, _plain(mesh), offset, node.instances)
         stack.extend((child, offset) for child in reversed(node.children))
+
+
+def _plain(mesh: Mesh) -> Mesh:
+    """Return a mesh whose material has the mean of its vertices' colors, for which OBJ has no place."""
+    if mesh.colors is None:
+        return mesh
+    red, green, blue, alpha = (mesh.colors.mean(axis=0) * mesh.material.base_color_factor).tolist()
+    return replace(mesh, material=replace(mesh.material, base_color_factor=(red, green, blue, alpha)))
 
 
 def _check_size(pieces: list[_Piece], maximum: int) -> None:

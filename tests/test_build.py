@@ -16,6 +16,7 @@ import worldgen as wg
 from worldgen.biomes import classify
 from worldgen.hydrology import route
 from worldgen.populate import populate
+from worldgen.rivers import river_network
 from worldgen.terrain import make_terrain
 from worldgen.triangulation import surface_height
 
@@ -162,5 +163,5 @@ def test_a_land_without_water_has_objects():
     hydrology = route(heightmap.elevation, heightmap.grid.spacing)
     assert not hydrology.lakes().any()
     biomes = classify(heightmap, hydrology, config.climate, config.seed)
-    placements = populate(heightmap, hydrology, biomes, config.objects, config.seed)
+    placements = populate(heightmap, hydrology, river_network(hydrology), biomes, config.objects, config.seed)
     assert {"spruce", "rock"} <= {placement.name for placement in placements}

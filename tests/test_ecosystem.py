@@ -19,6 +19,7 @@ from worldgen.grid import Grid
 from worldgen.habitat import Habitat, habitat
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route
+from worldgen.rivers import river_network
 from worldgen.species import Species
 
 GRID = Grid.centred((129, 129), 3.0)
@@ -37,7 +38,9 @@ def land(height: float = 60.0, sea_level: float | None = 0.0, **climate: float) 
     elevation = height * np.exp(-(x**2 + z**2) / 120**2) - 8 + random.uniform(0, 0.5, GRID.shape)
     heightmap = Heightmap(elevation.astype(np.float32), GRID)
     water = route(heightmap.elevation, GRID.spacing, sea_level=sea_level)
-    return habitat(heightmap, water, classify(heightmap, water, ClimateConfig(**climate), 1), 1)
+    return habitat(
+        heightmap, water, river_network(water), classify(heightmap, water, ClimateConfig(**climate), 1), 1
+    )
 
 
 def at(field: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -152,7 +155,7 @@ def test_riparian_species_keep_to_the_water():
     heightmap = Heightmap(elevation.astype(np.float32), GRID)
     water = route(heightmap.elevation, GRID.spacing)
     biomes = classify(heightmap, water, ClimateConfig(precipitation=3000), 1)
-    ground = habitat(heightmap, water, biomes, 1)
+    ground = habitat(heightmap, water, river_network(water), biomes, 1)
     alder = Species("alder", density=900, minimum_distance=2, river=(0, 15), offspring=1.0, clumping=0)
     points = grow([alder], ground, seed=1)["alder"].points
     assert len(points) > 20

@@ -83,6 +83,20 @@ def test_document_is_plain_core_gltf(glb: tuple[dict[str, Any], bytes, Path]) ->
     no_empty(document)
 
 
+def test_colors_and_currents_come_back(tmp_path: Path) -> None:
+    mesh = grid_mesh(2, 3, PBRMaterial("water", alpha_mode="BLEND"))
+    colors = np.linspace(0, 1, 24, dtype=np.float32).reshape(6, 4)
+    velocity = np.arange(12, dtype=np.float32).reshape(6, 2) - 4
+    write_glb(only(dataclasses.replace(mesh, colors=colors, velocity=velocity)), tmp_path / "a.glb")
+    document, binary = read_glb(tmp_path / "a.glb")
+    attributes = document["meshes"][0]["primitives"][0]["attributes"]
+    accessor = document["accessors"][attributes["COLOR_0"]]
+    assert (accessor["componentType"], accessor["normalized"], accessor["type"]) == (5123, True, "VEC4")
+    stored = read_accessor(document, binary, attributes["COLOR_0"])
+    np.testing.assert_allclose(stored / 65535, colors, atol=1e-5)
+    np.testing.assert_array_equal(read_accessor(document, binary, attributes["TEXCOORD_1"]), velocity)
+
+
 def test_vertices_and_indices_come_back(glb: tuple[dict[str, Any], bytes, Path]) -> None:
     document, binary, _ = glb
     source = example_scene().nodes[0].children[1].model

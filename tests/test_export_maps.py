@@ -14,8 +14,8 @@ from worldgen.errors import ConfigError, ExportError
 from worldgen.export.maps import yaw_degrees
 
 NAMES = {
-    "height.npy", "flow.npy", "water.npy", "biomes.npy", "biomes.json", "splat.npy", "splat.json",
-    "instances.csv", "rivers.geojson", "maps.json",
+    "height.npy", "flow.npy", "water.npy", "velocity.npy", "biomes.npy", "biomes.json",
+    "splat.npy", "splat.json", "instances.csv", "rivers.geojson", "maps.json",
 }  # fmt: skip
 
 
@@ -48,6 +48,10 @@ def test_arrays_are_the_worlds(small_world, folder):
     wet = ~np.isnan(water)
     assert sea.sum() < wet.sum() < wet.size
     assert (water[wet] >= arrays["height"][wet] - 1e-3).all()
+    assert arrays["velocity"].shape == (2, *water.shape)
+    moving = arrays["velocity"].any(axis=0)
+    assert moving.any()
+    assert (moving <= (wet & ~sea)).all()
 
 
 def test_the_contents_say_where_the_cells_lie(small_world, folder):

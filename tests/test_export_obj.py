@@ -135,6 +135,15 @@ def test_material_statements(files: list[Path]) -> None:
     assert np.array_equal(np.asarray(alpha)[..., 0], np.asarray(alpha)[..., 1])
 
 
+def test_vertex_colors_become_their_mean(tmp_path: Path) -> None:
+    mesh = grid_mesh(2, 2, PBRMaterial("water", alpha_mode="BLEND"))
+    colors = np.float32([[0.1, 0.2, 0.3, 0.4], [0.3, 0.2, 0.3, 0.8]] * 2)
+    scene = Scene("s", (Node("n", model=Model("m", (dataclasses.replace(mesh, colors=colors),))),))
+    written = write_obj(scene, tmp_path / "a.obj", ExportOptions())
+    assert rows(written[-2], "Kd") == [["0.20000", "0.20000", "0.30000"]]
+    assert rows(written[-2], "d") == [["0.60000"]]
+
+
 def test_maps_hold_the_product_with_their_factor(tmp_path: Path) -> None:
     orm = np.full((8, 8, 3), (255, 200, 100), np.uint8)
     mesh = grid_mesh(2, 2, PBRMaterial("m", orm=orm, roughness=0.5, metallic=1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -325,6 +326,20 @@ def test_texture_lies_as_gltf_says_and_masks_are_cut_out(can_draw: None) -> None
     np.testing.assert_allclose(layers.color[6, 6], (220, 60, 60), atol=4)
     np.testing.assert_allclose(layers.color[6, 26], (60, 220, 60), atol=4)
     assert (layers.surface[6, 6, 2]) == 255  # marked as foliage
+
+
+def test_vertex_colors_tint_and_level_water_alone_is_sea(can_draw: None) -> None:
+    water = quad(PBRMaterial("w", alpha_mode="BLEND"))
+    colors = np.tile(np.float32([0.2, 0.5, 0.1, 0.5]), (4, 1))
+    parts = preview_raster.flatten(lit(dataclasses.replace(water, colors=colors)))
+    with preview_raster.Rasterizer(parts) as rasterizer:
+        layers = rasterizer.water(Camera((0, 10, 0), (0, 0, 0), parallel_height=2.0), (16, 16))
+    expected = 255 * np.array([0.2, 0.5, 0.1]) ** (1 / 2.2)
+    np.testing.assert_allclose(layers.color[8, 8], expected, atol=2)
+    ground = quad(plain("ground", (0.5, 0.5, 0.5)), 50)
+    falling = dataclasses.replace(water, positions=water.positions + np.float32([[0, 5, 0], [0, 0, 0]] * 2))
+    assert preview.relief_of(preview_raster.flatten(lit(ground, water))).sea == 0.0
+    assert preview.relief_of(preview_raster.flatten(lit(ground, falling))).sea is None
 
 
 def test_normal_map_tilts_toward_its_green_axis(can_draw: None) -> None:

@@ -14,6 +14,7 @@ from worldgen.grid import Grid
 from worldgen.habitat import Habitat, Shade, habitat
 from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route
+from worldgen.rivers import river_network
 from worldgen.species import FAR, Species, groves, suitability, within
 
 GRID = Grid.centred((65, 81), 4.0)
@@ -26,7 +27,9 @@ def land(sea_level: float | None = 0.0) -> tuple[Heightmap, Habitat]:
     elevation = 60 * np.exp(-(x**2 + z**2) / 90**2) - 12 + random.uniform(0, 0.5, GRID.shape)
     heightmap = Heightmap(elevation.astype(np.float32), GRID)
     water = route(heightmap.elevation, GRID.spacing, sea_level=sea_level)
-    return heightmap, habitat(heightmap, water, classify(heightmap, water, ClimateConfig(), 1), 1)
+    return heightmap, habitat(
+        heightmap, water, river_network(water), classify(heightmap, water, ClimateConfig(), 1), 1
+    )
 
 
 def test_within_is_zero_outside_and_one_inside() -> None:

@@ -11,7 +11,7 @@ from worldgen.hydrology import route
 from worldgen.lod import chunk_windows, terrain_chunks
 from worldgen.materials import learned_surfaces
 from worldgen.populate import light_through, populate, wanted_species
-from worldgen.rivers import rivers_of
+from worldgen.running_water import flowing_rivers
 from worldgen.surfaces import SURFACES, splat
 from worldgen.terrain import make_terrain
 from worldgen.world import World
@@ -49,10 +49,12 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
     )
     report("land", 1, 2)
     biomes = classify(heightmap, hydrology, config.climate, seed)
+    carved = config.terrain.source != "dem" and config.erosion.rivers > 0
+    strength = config.erosion.rivers if carved else 1.0
+    rivers = flowing_rivers(heightmap, hydrology, biomes, strength=strength, carved=carved)
     report("land", 2, 2)
     report("objects", 0, 1)
-    rivers = rivers_of(config, hydrology, heightmap.grid.origin)
-    placements = populate(heightmap, hydrology, biomes, config.objects, seed, rivers)
+    placements = populate(heightmap, hydrology, rivers, biomes, config.objects, seed)
     report("objects", 1, 1)
     ground = splat(heightmap, hydrology, biomes, seed, light_through(placements, heightmap.grid))
     surfaces = learned_surfaces(
@@ -79,4 +81,6 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
         levels=output.terrain_levels,
         tangents=True,
     )
-    return World(config, heightmap, hydrology, biomes, ground, tuple(surfaces), tuple(chunks), placements)
+    return World(
+        config, heightmap, hydrology, biomes, rivers, ground, tuple(surfaces), tuple(chunks), placements
+    )

@@ -30,6 +30,11 @@ DEPTH, DEPTH_POWER = 1.4, 0.3
 FULLNESS = 0.7
 
 
+# The laws stand for a land from which so many mm run off in a year; a tenth of it does not last the year.
+RUNOFF = 300.0
+EPHEMERAL = 0.1
+
+
 def channel_width(area: Area, strength: float = 1.0) -> Area:
     """Return the width in metres of rivers that drain ``area`` m², times ``strength``."""
     width: Area = strength * WIDTH * (area / 1e6) ** WIDTH_POWER

@@ -42,6 +42,7 @@ FINEST_RAIN = 256  # cells per side; rain has no finer structure
 # Holdridge, "Life Zone Ecology", 1967), and the least that plants of a cold place need.
 EVAPORATION = 58.93
 LEAST_BIOTEMPERATURE = 3.0
+LEAST_DEMAND = 50.0  # mm per year that the air takes up even over ice
 # Of the moisture index: 0.5 where rain equals evaporation, and so much for each doubling.
 MOISTURE_PER_OCTAVE = 0.17
 
@@ -108,6 +109,16 @@ def insolation(elevation: Field, spacing: float, latitude: float) -> Field:
 def evaporation(temperature: Field) -> Field:
     """Return what could evaporate, mm per year, at a yearly mean in °C."""
     return np.asarray(EVAPORATION * np.clip(temperature, LEAST_BIOTEMPERATURE, 30.0), np.float32)
+
+
+def runoff(precipitation: Field, temperature: Field) -> Field:
+    """Return the mm per year of rain that do not evaporate but run off, by Turc's (1954) law.
+
+    None does where little falls under a hot sun; most of it where it is cold.
+    """
+    demand = np.maximum(300 + 25 * temperature + 0.05 * temperature**3, LEAST_DEMAND)
+    evaporated = precipitation / np.sqrt(0.9 + (precipitation / demand) ** 2)
+    return np.asarray(np.maximum(precipitation - evaporated, 0), np.float32)
 
 
 def base_precipitation(config: ClimateConfig) -> float:

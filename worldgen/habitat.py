@@ -14,10 +14,9 @@ from worldgen.grid import Grid
 from worldgen.heightmap import Field, Heightmap, ramp
 from worldgen.hydrology import Hydrology
 from worldgen.noise import fractal, permutation
+from worldgen.rivers import RiverNetwork
 from worldgen.talus import talus_aprons
 
-# Ice or a puddle shallower than this is no water to a plant.
-LAKE_DEPTH = 0.25
 # Runoff in m³ a year, as m² of ground times m of rain, that makes a brook with green banks.
 BROOK_RUNOFF = 60_000.0
 # Metres from the crowns over which the border of a wood reaches.
@@ -36,8 +35,8 @@ class Habitat:
     temperature : float32, yearly mean, °C.
     moisture : float32, of the soil, in [0, 1].
     wetness : float32, topographic, in [0, 1].
-    water : bool, sea and lakes.
-    shore_distance : float32, metres to the nearest cell of water; 0 in it, 1e9 where there is none at all.
+    water : bool, sea, lakes and rivers.
+    shore_distance : float32, metres to the nearest sea or lake; 0 in it, 1e9 where there is none at all.
     river_distance : float32, metres to the nearest river, brook or lake; likewise.
     talus : float32 in [0, 1], debris below cliffs.
     runout : float32 in [0, 1], how far down its apron a place lies.
@@ -79,14 +78,16 @@ class Habitat:
         )
 
 
-def habitat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: int) -> Habitat:
+def habitat(
+    heightmap: Heightmap, hydrology: Hydrology, rivers: RiverNetwork, biomes: BiomeMap, seed: int
+) -> Habitat:
     """Gather what decides where things stand; the seed decides where storms have felled the wood."""
     grid = heightmap.grid
-    lakes = hydrology.lakes(LAKE_DEPTH)
-    water = hydrology.sea | lakes
+    water = ~np.isnan(rivers.water)
+    still = water & (rivers.breadth == 0)
     flows = (hydrology.accumulation * (biomes.precipitation / 1000) >= BROOK_RUNOFF) & ~hydrology.sea
     sea_level = 0.0 if hydrology.sea_level is None else hydrology.sea_level
-    talus, runout = talus_aprons(heightmap.elevation, grid.spacing, ~water)
+    talus, runout = talus_aprons(heightmap.elevation, grid.spacing, ~still)
     stand = _stand_age(grid, seed)
     return Habitat(
         grid=grid,
@@ -96,8 +97,8 @@ def habitat(heightmap: Heightmap, hydrology: Hydrology, biomes: BiomeMap, seed: 
         moisture=biomes.moisture,
         wetness=hydrology.wetness,
         water=water,
-        shore_distance=_distance(water, grid.spacing),
-        river_distance=_distance(flows | lakes, grid.spacing),
+        shore_distance=_distance(still, grid.spacing),
+        river_distance=_distance(flows | water & ~hydrology.sea, grid.spacing),
         talus=talus,
         runout=runout,
         stand=stand,

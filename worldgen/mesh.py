@@ -23,6 +23,9 @@ class Mesh:
     indices : (T, 3) uint32.
     material : the surface.
     tangents : (V, 4) float32, w = ±1, or None to let the client derive them.
+    colors : (V, 4) float32, linear RGBA in [0, 1] that multiplies the material's base color, or None.
+    velocity : (V, 2) float32, m/s east and south, of water that flows, or None. Files carry it as a second
+        set of texture coordinates, which is what engines' importers keep.
     """
 
     positions: NDArray[np.float32]
@@ -31,11 +34,16 @@ class Mesh:
     indices: NDArray[np.uint32]
     material: PBRMaterial
     tangents: NDArray[np.float32] | None = None
+    colors: NDArray[np.float32] | None = None
+    velocity: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.positions)
-        for name, width in (("positions", 3), ("normals", 3), ("texcoords", 2), ("indices", 3)):
+        widths = {"positions": 3, "normals": 3, "texcoords": 2, "indices": 3, "colors": 4, "velocity": 2}
+        for name, width in widths.items():
             array = getattr(self, name)
+            if array is None:
+                continue
             if array.ndim != 2 or array.shape[1] != width:
                 raise InputError(f"mesh {name} must have shape (N, {width}); found {array.shape}")
             if name != "indices" and len(array) != count:

@@ -26,8 +26,7 @@ from worldgen.rivers import RiverNetwork
 from worldgen.rng import child_seed
 from worldgen.scatter import hashed_units, place
 from worldgen.scene import Instances
-from worldgen.species import FAR, Species
-from worldgen.triangulation import surface_height
+from worldgen.species import Species
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,20 +62,18 @@ class Placement:
 def populate(
     heightmap: Heightmap,
     hydrology: Hydrology,
+    rivers: RiverNetwork,
     biomes: BiomeMap,
     objects: ObjectsConfig,
     seed: int,
-    rivers: RiverNetwork | None = None,
 ) -> tuple[Placement, ...]:
     """Scatter all species and the user's assets.
 
     Parameters
     ----------
-    heightmap, hydrology, biomes : of the same grid.
+    heightmap, hydrology, rivers, biomes : of the same grid.
     objects : densities, factors by kind, the user's assets, and the most instances.
     seed : the world's seed.
-    rivers : in whose water nothing stands but reeds, stones and what else seeks rivers and has no crown; None
-        for what lies outside the maps' sea and lakes to be dry.
 
     Raises
     ------
@@ -97,7 +94,7 @@ def populate(
         warnings.filterwarnings("ignore", message=".*more than the allowed")
         grown = grow(
             species,
-            habitat(heightmap, hydrology, biomes, seed),
+            habitat(heightmap, hydrology, rivers, biomes, seed),
             seed=seed,
             density=objects.density,
             maximum=objects.maximum,
@@ -105,9 +102,6 @@ def populate(
     placements = []
     for one in species:
         points, sizes, _ = grown[one.name]
-        if rivers is not None and (one.crown > 0 or one.river[0] > 0 or one.river[1] >= FAR):
-            dry = ~in_rivers(points, rivers, heightmap)
-            points, sizes = points[dry], sizes[dry]
         if not len(points):
             continue
         kind = own_kinds.get(one.name) or made(one.kind or one.name)
@@ -115,27 +109,6 @@ def populate(
         variants = (draw * len(kind.models)).astype(np.intp)
         placements.append(Placement(one, kind, points, sizes, variants, seed))
     return tuple(placements)
-
-
-def in_rivers(points: NDArray[np.float64], rivers: RiverNetwork, heightmap: Heightmap) -> NDArray[np.bool_]:
-    """Return (N,) bool: which of (N, 2) x and z lie in a river, or beside it on ground below its water."""
-    from scipy.spatial import cKDTree
-
-    if not (len(points) and rivers.reaches):
-        return np.zeros(len(points), bool)
-    # Lines are drawn out to a point a metre, so that the nearest one tells how far the river is.
-    drawn = []
-    for reach in rivers.reaches:
-        along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(reach.points[:, [0, 2]], axis=0).T))])
-        metres = np.linspace(0, along[-1], int(along[-1]) + 2)
-        parts = (*reach.points.T, reach.width / 2)
-        drawn.append(np.stack([np.interp(metres, along, part) for part in parts], axis=1))
-    x, level, z, half = np.concatenate(drawn).T
-    distance, nearest_one = cKDTree(np.stack([x, z], axis=1)).query(points)
-    ground = surface_height(heightmap.elevation, heightmap.grid, points[:, 0], points[:, 1])
-    # A bed is no narrower than the grid can draw it, and water fills what of it lies below its level.
-    below = (distance < half[nearest_one] + heightmap.grid.spacing) & (ground < level[nearest_one])
-    return np.asarray((distance < half[nearest_one]) | below, bool)
 
 
 def light_through(placements: Sequence[Placement], grid: Grid) -> NDArray[np.float32] | None:

@@ -35,6 +35,8 @@ SHADOW_SIZE = 3072
 MAXIMUM_SIZE = 8192
 # Metres from which an object counts as in the way of a person.
 TALL = 1.5
+# Metres within which a water surface is level: a sea, not a river.
+LEVEL = 0.5
 DEFAULT_SUN = DirectionalLight((0.74, -0.52, 0.42), (1.0, 0.94, 0.84))
 
 
@@ -179,8 +181,9 @@ def ground_parts(parts: Sequence[Part]) -> list[Part]:
 
 
 def relief_of(parts: Sequence[Part]) -> Relief:
-    """Return the coarse relief of the ground, with the level of the largest water surface."""
+    """Return the coarse relief of the ground, with the level of the largest level water surface."""
     waters = [part for part in parts if part.water and part.placements is None]
+    waters = [part for part in waters if np.ptp(part.mesh.positions[:, 1]) < LEVEL]
     sea = None
     if waters:
         spans = [float(np.prod(np.ptp(part.positions()[:, [0, 2]], axis=0))) for part in waters]
@@ -296,7 +299,7 @@ def build_plotter(
     plotter.set_background(low, top=high)
     actors = preview_raster.build_actors(parts)
     for part, actor in sorted(zip(parts, actors, strict=True), key=lambda pair: pair[0].water):
-        preview_raster.set_layer(actor, part.mesh.material, "lit")
+        preview_raster.set_layer(actor, part.mesh, "lit")
         if part.water:
             actor.ForceOpaqueOff()
             actor.ForceTranslucentOn()

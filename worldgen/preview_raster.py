@@ -185,7 +185,7 @@ class Layers:
 # discarded.
 SHADER_NORMAL = "  vec3 smoothNormal = normalize(normalVCVSOutput);\n"
 SHADER_COLOR = """
-  vec4 texel = texture(albedoTex, tcoordVCVSOutput) * baseFactor;
+  vec4 texel = texture(albedoTex, tcoordVCVSOutput) * baseFactor * VERTEX_COLOR;
   // VTK hands over texels decoded to linear light; 8 bits need the curve again.
   fragOutput0 = vec4(pow(texel.rgb, vec3(1.0 / 2.2)), 1.0);
 """
@@ -224,21 +224,22 @@ SHADER_SURFACE = """
 SHADER_DEPTH = "  fragOutput0 = vec4(0.0, 0.0, 0.0, 1.0);\n"
 # A simply lit picture for the interactive window, where the passes of `preview_shading` would be too slow.
 SHADER_LIT = """
-  vec4 texel = texture(albedoTex, tcoordVCVSOutput) * baseFactor;
+  vec4 texel = texture(albedoTex, tcoordVCVSOutput) * baseFactor * VERTEX_COLOR;
   float facing = dot(bumped, sunDirection);
   float direct = surface > 0.5 ? 0.35 + 0.4 * abs(facing) : max(facing, 0.0);
   vec3 fill = mix(vec3(0.20, 0.18, 0.15), vec3(0.45, 0.58, 0.80), 0.5 + 0.5 * dot(bumped, upDirection));
   float cavity = texture(materialTex, tcoordVCVSOutput).r;
   vec3 lit = texel.rgb * cavity * (vec3(2.5, 2.3, 2.0) * direct + fill) * 0.75;
-  fragOutput0 = vec4(pow(lit / (1.0 + lit * 0.35), vec3(1.0 / 2.2)), seeThrough > 0.5 ? baseFactor.a : 1.0);
+  fragOutput0 = vec4(pow(lit / (1.0 + lit * 0.35), vec3(1.0 / 2.2)), seeThrough > 0.5 ? texel.a : 1.0);
 """
 LAYER_SHADERS = {"color": SHADER_COLOR, "surface": SHADER_SURFACE, "depth": SHADER_DEPTH, "lit": SHADER_LIT}
 # VTK ends each program with this; it would turn early depth tests off.
 VTK_DISCARD = "if (fragOutput0.a <= 0.0)\n    {\n    discard;\n    }"
 
 
-def set_layer(actor: Any, material: PBRMaterial, layer: str) -> None:
-    """Give the actor the program that writes one layer: ``color``, ``surface``, ``depth`` or ``lit``."""
+def set_layer(actor: Any, mesh: Mesh, layer: str) -> None:
+    """Give a mesh's actor the program that writes one layer: ``color``, ``surface``, ``depth`` or ``lit``."""
+    material = mesh.material
     masked = material.alpha_mode == "MASK"
     code = SHADER_MASK if masked else ""
     if layer in ("surface", "lit"):
@@ -246,7 +247,10 @@ def set_layer(actor: Any, material: PBRMaterial, layer: str) -> None:
     shader = actor.GetShaderProperty()
     shader.ClearAllFragmentShaderReplacements()
     shader.AddFragmentShaderReplacement("//VTK::Normal::Impl", True, SHADER_NORMAL, False)
-    shader.AddFragmentShaderReplacement("//VTK::Light::Impl", True, code + LAYER_SHADERS[layer], False)
+    code += LAYER_SHADERS[layer].replace(
+        "VERTEX_COLOR", "vec4(1.0)" if mesh.colors is None else "vertexColorVSOutput"
+    )
+    shader.AddFragmentShaderReplacement("//VTK::Light::Impl", True, code, False)
     if not masked:
         shader.AddFragmentShaderReplacement(VTK_DISCARD, False, "", False)
 
@@ -315,7 +319,7 @@ class Rasterizer:
 
     def _render(self, layer: str) -> None:
         for part, actor in zip(self.parts, self.actors, strict=True):
-            set_layer(actor, part.mesh.material, layer)
+            set_layer(actor, part.mesh, layer)
         self.window.Render()
 
     def _draw(self, size: tuple[int, int], layer: str) -> NDArray[np.uint8]:
@@ -424,6 +428,8 @@ def build_polydata(mesh: Mesh) -> Any:
     data.GetPointData().SetNormals(_to_vtk(np.ascontiguousarray(mesh.normals, np.float32)))
     # VTK's first image row is v = 0; glTF's too, once the rows are handed over as they are.
     data.GetPointData().SetTCoords(_to_vtk(np.ascontiguousarray(mesh.texcoords, np.float32)))
+    if mesh.colors is not None:
+        data.GetPointData().SetScalars(_to_vtk(np.ascontiguousarray(mesh.colors, np.float32)))
     return data
 
 
@@ -460,7 +466,10 @@ def _build_actor(part: Part, polydata: Any, textures: dict[tuple[int, bool, bool
         mapper.SetOrientationModeToQuaternion()
         mapper.SetScaleArray("scale")
         mapper.SetScaleModeToScaleByMagnitude()
-    mapper.ScalarVisibilityOff()
+    if part.mesh.colors is None:
+        mapper.ScalarVisibilityOff()
+    else:
+        mapper.SetColorModeToDirectScalars()
     actor = vtkActor()
     actor.SetMapper(mapper)
     actor.SetPosition(*part.offset)

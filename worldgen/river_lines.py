@@ -81,34 +81,34 @@ def trace_reaches(within: IntArray, receivers: IntArray, order: IntArray) -> tup
 
 
 @kernel
-def spread_water(
+def nearest_river(
     ground: FloatArray,
     level: FloatArray,
-    still: FloatArray,
+    still: NDArray[np.bool_],
     order: IntArray,
     line: FloatArray,
     breadth: FloatArray,
     width: int,
-) -> FloatArray:
-    """Return (P,) metres, the water's level: of still water, and of rivers as far as they reach across.
+) -> IntArray:
+    """Return (P,) the river cell whose water stands in a cell; -1 where it is dry or other water is still.
 
     A river wets its own cells, and those whose ground lies below its level, no farther from its middle than
-    it is broad (half of that is the level bed; banks stand beside it). Each takes the level of the nearest.
+    it is broad (half of that is the level bed; banks stand beside it). Each takes the water of the nearest.
 
     Parameters
     ----------
     ground : (P,) float64, metres, framed with +inf.
     level : (P,) float64, metres, of rivers.
-    still : (P,) float64, metres, of sea and lakes; NaN elsewhere.
+    still : (P,) bool, sea and lakes.
     order : (N,) the river cells, each after those that flow into it.
     line : (P, 2) row and column of the rivers' middle.
     breadth : (P,) float64, cells.
     """
-    water = still.copy()
+    source = np.full(ground.size, -1, np.int32)
     nearest = np.full(ground.size, np.inf)
     for cell in order:
-        if np.isnan(still[cell]):
-            water[cell] = level[cell]
+        if not still[cell]:
+            source[cell] = cell
             nearest[cell] = 0.0
     for cell in order:
         reach = int(breadth[cell] + 0.5)
@@ -122,8 +122,8 @@ def spread_water(
                     distance <= breadth[cell]
                     and distance < nearest[neighbour]
                     and ground[neighbour] < level[cell]
-                    and np.isnan(still[neighbour])
+                    and not still[neighbour]
                 ):
                     nearest[neighbour] = distance
-                    water[neighbour] = level[cell]
-    return water
+                    source[neighbour] = cell
+    return source

@@ -14,23 +14,25 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import drainage_tree, flow, lake_ways, valleys
+from worldgen import currents, drainage_tree, flow, lake_ways, valleys
 from worldgen.channels import (
     CATCHMENT_CELLS,
     CHANNEL_AREA,
+    EPHEMERAL,
     FULLNESS,
     carved_depth,
     channel_depth,
     channel_width,
 )
-from worldgen.config import WorldConfig
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
 from worldgen.hydrology import BoolArray, Hydrology
-from worldgen.river_lines import spread_water, strahler_order, trace_reaches
+from worldgen.river_lines import nearest_river, strahler_order, trace_reaches
 
 # Ways through lakes keep to the middle by this power of the distance from the shore.
 SHORE_POWER = 2.0
+# How width and depth at one place grow with the water that flows there (Leopold, Maddock 1953).
+DISCHARGE_WIDTH, DISCHARGE_DEPTH = 0.26, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +72,16 @@ class RiverNetwork:
     order : (H, W) uint8, Strahler's order of the river in the cell; 0 where there is none, and in the sea.
     area : (H, W) float64, m² whose water passes each cell on the ways down to the sea or the map's edge.
     water : (H, W) float32, elevation in metres of the surface of sea, lakes and rivers; NaN where it is dry.
+    velocity : (2, H, W) float32, m/s, east and south, of lakes and rivers; 0 in the sea and where it is dry.
+    breadth : (H, W) float32, metres, of the river whose water stands in the cell; 0 elsewhere.
     """
 
     reaches: tuple[Reach, ...]
     order: NDArray[np.uint8]
     area: FloatArray
     water: NDArray[np.float32]
-
-
-def rivers_of(
-    config: WorldConfig, hydrology: Hydrology, origin: tuple[float, float] = (0.0, 0.0)
-) -> RiverNetwork:
-    """Return the rivers of a world's finished ground, in the beds that were carved for them."""
-    carved = config.terrain.source != "dem" and config.erosion.rivers > 0
-    strength = config.erosion.rivers if carved else 1.0
-    return river_network(hydrology, origin, strength=strength, carved=carved)
+    velocity: NDArray[np.float32]
+    breadth: NDArray[np.float32]
 
 
 def river_network(
@@ -94,6 +91,8 @@ def river_network(
     channel_area: float = CHANNEL_AREA,
     strength: float = 1.0,
     carved: bool = False,
+    discharge: float = 1.0,
+    lakes: BoolArray | None = None,
 ) -> RiverNetwork:
     """Return the rivers of a land.
 
@@ -106,15 +105,18 @@ def river_network(
     carved : whether `worldgen.drainage.drain` has cut beds of this ``channel_area`` and ``strength`` into the
         ground. The water then stands in them; else the ground is taken to be the water's surface, as it is in
         elevation models.
+    discharge : of the water that the beds were made by, the share that flows now; below
+        `channels.EPHEMERAL` they are dry for most of the year, and here.
+    lakes : (H, W) bool, where the basins that are filled in ``hydrology`` hold water; by default all do.
 
     Raises
     ------
     InputError : a number is out of range.
     """
-    if not (channel_area > 0 and strength > 0 and np.isfinite(origin).all()):
+    if not (channel_area > 0 and strength > 0 and 0 <= discharge < np.inf and np.isfinite(origin).all()):
         raise InputError(
-            "rivers need channel_area and strength above 0 and a finite origin; found "
-            f"channel_area {channel_area}, strength {strength}, origin {origin}"
+            "rivers need channel_area and strength above 0, discharge not below 0 and a finite origin; found "
+            f"channel_area {channel_area}, strength {strength}, discharge {discharge}, origin {origin}"
         )
     shape, spacing = hydrology.filled.shape, hydrology.spacing
     width = shape[1] + 2
@@ -127,7 +129,8 @@ def river_network(
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
     drainage_tree.gather(area, receivers, order)
-    still = flow.frame(still_water(hydrology), np.nan)
+    lake = hydrology.lakes() if lakes is None else lakes
+    still = flow.frame(still_water(hydrology, lake), np.nan)
     on_land = np.where(np.isnan(still), area, 0.0)  # rivers run through lakes, but none begins in one
     river = drainage_tree.rivers(on_land, receivers, order, channel_area, CATCHMENT_CELLS * spacing**2)
     river &= flow.frame(~hydrology.sea, False)
@@ -141,19 +144,30 @@ def river_network(
     line = valleys.middle(own, breadth / spacing, within, order, channel_area, width)
     ends = np.flatnonzero(river & (receivers < 0))
     line[ends] = np.stack([ends // width, ends % width], axis=1)  # smoothed, they would end short of it
-    depth = FULLNESS * carved_depth(own, spacing, strength, channel_area) if carved else 0.0
+    full = FULLNESS * discharge**DISCHARGE_DEPTH
+    depth = full * carved_depth(own, spacing, strength, channel_area) if carved else 0.0
     level = np.where(np.isnan(still), surface + depth, still)
     valleys.let_fall(level, within, order)
 
     cells, starts = trace_reaches(within, receivers, order)
     z, x = (line[cells] - 1).T * spacing + np.array(origin)[::-1, None]
     points = np.stack([x, level[cells], z], axis=1)
-    water = spread_water(surface, level, still, order, line, breadth / spacing, width)
+    breadth *= discharge**DISCHARGE_WIDTH
+    wet = order if discharge >= EPHEMERAL else order[:0]
+    source = nearest_river(surface, level, ~np.isnan(still), wet, line, breadth / spacing, width)
+    water = flow.unframe(np.where(source >= 0, level[source], still), shape)
+    fill = full * channel_depth(own, strength)
+    along = currents.river_velocity(line, level, fill, own, within, wet, spacing)
+    velocity = np.where(source[:, None] >= 0, along[source], along).T.reshape(2, shape[0] + 2, width)
+    through = flow.unframe(np.hypot(*along.T) * breadth * fill, shape)
+    velocity = currents.lake_velocity(velocity[:, 1:-1, 1:-1], through, hydrology.lake_depth, lake, spacing)
     return RiverNetwork(
         reaches=tuple(_reaches(cells, starts, points, own, rank, strength)),
         order=flow.unframe(rank, shape),
         area=flow.unframe(area, shape),
-        water=flow.unframe(water, shape).astype(np.float32),
+        water=water.astype(np.float32),
+        velocity=currents.mixed_currents(velocity, ~np.isnan(water) & ~hydrology.sea),
+        breadth=flow.unframe(np.where(source >= 0, breadth[source], 0.0), shape).astype(np.float32),
     )
 
 
@@ -186,11 +200,30 @@ def _lead_through_water(surface: FloatArray, hydrology: Hydrology, receivers: In
         lake_ways.lead_through(surface, lowest, flow.frame(cost, np.inf), receivers, filled.shape[1] + 2)
 
 
-def still_water(hydrology: Hydrology) -> FloatArray:
+def still_water(hydrology: Hydrology, lake: BoolArray) -> FloatArray:
     """Return (H, W) metres: the level of the sea and of lakes, each level throughout; NaN elsewhere."""
-    level = lowest_of_each(hydrology.filled, hydrology.lakes())
+    level = lowest_of_each(hydrology.filled, lake)
     level[hydrology.sea] = hydrology.sea_level
     return level
+
+
+def lasting_lakes(hydrology: Hydrology, runoff: float, deficit: float) -> BoolArray:
+    """Return (H, W) bool: lakes that get more water than they lose; in a desert's basins none stays.
+
+    Parameters
+    ----------
+    runoff : mm per year from the land.
+    deficit : mm per year by which evaporation from water exceeds rain.
+    """
+    from scipy import ndimage
+
+    lake = hydrology.lakes()
+    labels, count = ndimage.label(lake, structure=np.ones((3, 3), int))
+    catchment = np.zeros(count + 1)
+    np.maximum.at(catchment, labels[lake], hydrology.accumulation[lake])
+    surface = np.bincount(labels.ravel(), minlength=count + 1) * hydrology.spacing**2
+    lasts = runoff * catchment >= max(deficit, 0.0) * surface
+    return np.asarray(lake & lasts[labels], bool)
 
 
 def lowest_of_each(surface: FloatArray, water: BoolArray) -> FloatArray:

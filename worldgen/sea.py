@@ -38,6 +38,20 @@ def sea_node(heightmap: Heightmap, hydrology: Hydrology, temperature: float, see
     return Node("sea", translation=(0.0, hydrology.sea_level, 0.0), model=Model("sea", (mesh,)))
 
 
+def water_colors(temperature: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the (3,) linear colors of shallow and of deep water at so many °C."""
+    warmth = _warmth(temperature)
+    shallow, deep = (
+        (1 - warmth) * linear_color(cold) + warmth * linear_color(warm)
+        for cold, warm in zip(_COLD, _WARM, strict=True)
+    )
+    return shallow, deep
+
+
+def _warmth(temperature: float) -> float:
+    return float(ramp(np.array(temperature), 8, 22))
+
+
 def _surface(heightmap: Heightmap, sea: NDArray[np.bool_], material: PBRMaterial) -> Mesh:
     grid = heightmap.grid
     rows = np.rint(np.linspace(0, grid.shape[0] - 1, _QUADS + 1)).astype(int)
@@ -74,11 +88,8 @@ def _material(heightmap: Heightmap, sea_level: float, temperature: float, seed: 
     depth = np.maximum(sea_level - ground, 0)
     x = (grid.origin[0] + columns * grid.spacing)[None, :]
     z = (grid.origin[1] + rows * grid.spacing)[:, None]
-    warmth = float(ramp(np.array(temperature), 8, 22))
-    shallow, deep = (
-        (1 - warmth) * linear_color(cold) + warmth * linear_color(warm)
-        for cold, warm in zip(_COLD, _WARM, strict=True)
-    )
+    warmth = _warmth(temperature)
+    shallow, deep = water_colors(temperature)
     # Beer-Lambert: light is lost exponentially on its way to the ground and back.
     clear = np.exp(-depth / (5.0 + 4.0 * warmth))[..., None]
     drift = fractal(x / 400, z / 400, permutation(seed, "sea/drift"), octaves=4)[..., None]

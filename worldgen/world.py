@@ -16,7 +16,8 @@ from worldgen.lod import TerrainChunk
 from worldgen.materials import Surface
 from worldgen.mesh import Model
 from worldgen.populate import Placement, instances_at
-from worldgen.rivers import RiverNetwork, rivers_of
+from worldgen.rivers import RiverNetwork
+from worldgen.running_water import water_nodes
 from worldgen.scene import DirectionalLight, Node, Scene
 from worldgen.sea import sea_node
 from worldgen.surfaces import Splat
@@ -37,6 +38,7 @@ class World:
     config : what decided it.
     heightmap : (size, size) metres.
     hydrology, biomes, splat : maps on the same grid.
+    rivers : the water that flows on the finished ground, and its surface.
     surfaces : the tileable ground materials before blending, in the order of ``splat.names``.
     chunks : the terrain's meshes with their baked materials, each at all levels of detail.
     placements : objects by kind.
@@ -46,6 +48,7 @@ class World:
     heightmap: Heightmap
     hydrology: Hydrology
     biomes: BiomeMap
+    rivers: RiverNetwork
     splat: Splat
     surfaces: tuple[Surface, ...]
     chunks: tuple[TerrainChunk, ...]
@@ -88,9 +91,18 @@ class World:
             ),
         )
         sea = sea_node(self.heightmap, self.hydrology, self.config.climate.temperature, self.config.seed)
+        water = water_nodes(
+            self.heightmap,
+            self.hydrology,
+            self.rivers,
+            float(self.biomes.temperature.mean()),
+            self.config.seed,
+            stride=2**level,
+        )
         nodes = [
             ground,
             *([sea] if sea else []),
+            *water,
             *([objects] if objects.children else []),
             Node("sun", light=SUN),
         ]
@@ -101,10 +113,6 @@ class World:
             "units": "m",
         }
         return Scene(self.config.name, tuple(nodes), extras)
-
-    def rivers(self) -> RiverNetwork:
-        """Return the rivers of the finished ground, in the beds that were carved for them."""
-        return rivers_of(self.config, self.hydrology, self.heightmap.grid.origin)
 
     def export(
         self,
