@@ -8,7 +8,7 @@ import pytest
 from worldgen.config import WorldConfig, preset_names
 from worldgen.grid import Grid
 from worldgen.relief import macro_relief
-from worldgen.terrain import dunes, erode, fractal_terrain, make_terrain, terraces, with_sea_bed
+from worldgen.terrain import dunes, erode, fractal_terrain, make_terrain, terraces, with_water_beds
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -50,12 +50,26 @@ def test_an_elevation_file_keeps_its_metres(tmp_path):
 
 def test_level_water_of_an_elevation_file_gets_a_bed():
     shore = np.maximum(np.arange(60, dtype=np.float32)[None, :] - 30, 0) * 2 + np.zeros((40, 1), np.float32)
-    bed = with_sea_bed(shore, 10.0, sea_level=0.0)
+    bed = with_water_beds(shore, 10.0, 0.0)
     np.testing.assert_array_equal(bed[:, 32:], shore[:, 32:])
     assert (bed[:, :29] < 0).all()
     assert (np.diff(bed[20, :29]) > 0).all()  # deeper away from the shore
-    meadow = shore + 20
-    np.testing.assert_array_equal(with_sea_bed(meadow, 10.0, sea_level=0.0), meadow)
+    bay = shore + 20
+    assert (with_water_beds(bay, 10.0, 0.0)[:, :29] < 20).all()
+    np.testing.assert_array_equal(with_water_beds(bay, 10.0, 0.0, lakes=False), bay)
+    np.testing.assert_array_equal(with_water_beds(shore, 10.0, None, lakes=False), shore)
+
+
+def test_level_ground_is_a_lake_only_where_higher_ground_surrounds_it():
+    z, x = np.mgrid[-40:41, -40:41].astype(np.float32)
+    basin = np.maximum(np.hypot(x, z) - 15, 0) + np.float32(300)
+    bed = with_water_beds(basin, 10.0, 0.0)
+    np.testing.assert_array_equal(bed[basin > 301], basin[basin > 301])
+    assert bed[40, 40] == pytest.approx(300 - 0.4 * 16, abs=1.0)
+    basin[40:, 38:43] = np.minimum(basin[40:, 38:43], 300 - 0.5 * np.maximum(z[40:, 38:43] - 15, 0))
+    assert with_water_beds(basin, 10.0, 0.0)[40, 40] < 295  # an outlet is no plateau's edge
+    for other in (600 - basin, 300 + 0.5 * np.abs(x)):
+        np.testing.assert_array_equal(with_water_beds(other.astype(np.float32), 10.0, 0.0), other)
 
 
 def test_macro_relief_is_a_function_of_the_seed():

@@ -101,6 +101,9 @@ class TerrainConfig(_Part):
     dem_spacing: float | None = Field(None, gt=0, description="metres per pixel, where the file does not say")
     dem_scale: float = Field(1.0, gt=0, description="metres per unit of the file's values")
     dem_offset: float = Field(0.0, description="metres added after scaling")
+    dem_lakes: bool = Field(
+        True, description="level ground of the file, higher ground around it, is a lake and gets a bed"
+    )
     dem_voids: Literal["smooth", "learned"] = Field(
         "smooth", description="how the file's cells without data are filled; learned: as land, by a net"
     )

@@ -12,12 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import (
-    binary_dilation,
     binary_opening,
     distance_transform_edt,
     gaussian_filter,
+    label,
     map_coordinates,
+    maximum,
     maximum_filter,
+    minimum,
     minimum_filter,
 )
 
@@ -42,6 +44,9 @@ Array64 = NDArray[np.float64]
 # So many macro cells lie between neighbouring summits: enough for a valley and its tributaries.
 _CELLS_PER_FEATURE = 48
 _MAXIMUM_LEVELS = 6
+# Level ground of an elevation file is water if it is so many cells wide; a lake if it has so many, and not
+# more than this share of the cells around it lie lower.
+LEVEL_CELLS, SMALLEST_LAKE, OUTLET_SHARE = 5, 60, 0.15
 
 
 def make_terrain(config: WorldConfig) -> Heightmap:
@@ -174,8 +179,7 @@ def from_file(config: WorldConfig) -> Heightmap:
 
         marked = np.where(source.nodata, np.float32(np.nan), elevation)
         elevation = fill_voids(marked, source.grid.spacing, seed=child_seed(config.seed, "terrain/voids"))
-    if config.sea_level is not None:
-        elevation = with_sea_bed(elevation, source.grid.spacing, config.sea_level)
+    elevation = with_water_beds(elevation, source.grid.spacing, config.sea_level, lakes=terrain.dem_lakes)
     if levels < 0:
         # Low-pass first: sampling a finer file plainly would fold its detail into false relief.
         elevation = gaussian_filter(elevation, 0.5 * spacing / source.grid.spacing, mode="nearest")
@@ -186,20 +190,38 @@ def from_file(config: WorldConfig) -> Heightmap:
     return Heightmap(_sampled(elevation, rows, columns, order=3), grid, nodata)
 
 
-def with_sea_bed(elevation: Array32, spacing: float, sea_level: float) -> Array32:
-    """Return (H, W) metres with a bed under the sea, of which elevation models only know the surface.
+def with_water_beds(
+    elevation: Array32, spacing: float, sea_level: float | None, *, lakes: bool = True
+) -> Array32:
+    """Return (H, W) metres with beds under sea and lakes, of which elevation models only know the surface.
 
-    Level ground at the sea's height (within 0.5 m, and at least 9 cells wide, so that a low meadow is none)
-    falls away from the shore by 4 % down to 60 m.
+    Water is level ground at least `LEVEL_CELLS` wide, at the sea's height (within 0.5 m) or, as a lake's,
+    with higher ground around: a meadow or a plateau falls off somewhere. Its bed falls away from the shore by
+    4 % down to 60 m.
     """
-    level = np.abs(elevation - sea_level) < 0.5
-    level &= maximum_filter(elevation, 3) - minimum_filter(elevation, 3) < 0.05
-    sea = binary_dilation(binary_opening(level, np.ones((9, 9), bool)), iterations=2)
-    sea &= elevation < sea_level + 0.5
-    if not sea.any():
+    level = maximum_filter(elevation, 3) - minimum_filter(elevation, 3) < 0.05
+    labels, count = label(binary_opening(level, np.ones((LEVEL_CELLS, LEVEL_CELLS), bool)))
+    if not count:
         return elevation
-    depth = np.minimum(0.04 * spacing * distance_transform_edt(sea), 60.0)
-    return np.where(sea, sea_level - depth, elevation).astype(np.float32)
+    index = np.arange(1, count + 1)
+    low, high = minimum(elevation, labels, index), maximum(elevation, labels, index)
+    # By how much the ground about each lies higher; the window reaches past the ring that is level too.
+    around = maximum_filter(labels, 7)
+    beside = (labels == 0) & (around > 0)
+    falls = elevation[beside] < low[around[beside] - 1] - 0.3
+    lower = np.bincount(around[beside][falls], minlength=count + 1)[1:]
+    ring = np.bincount(around[beside], minlength=count + 1)[1:]
+    is_water = np.zeros(count, bool)
+    if lakes:
+        is_water = (high - low < 0.3) & (lower < OUTLET_SHARE * ring)
+        is_water &= np.bincount(labels.ravel())[1:] >= SMALLEST_LAKE
+    if sea_level is not None:
+        is_water |= (np.abs(low - sea_level) < 0.5) & (np.abs(high - sea_level) < 0.5)
+    surface = np.where(np.append(False, is_water)[labels], elevation, -np.inf)
+    surface = maximum_filter(surface, 5)
+    water = elevation < surface + 0.05
+    depth = np.minimum(0.04 * spacing * distance_transform_edt(water), 60.0)
+    return np.where(water, surface - depth, elevation).astype(np.float32)
 
 
 def _sampled(field: Array32, rows: Array64, columns: Array64, *, order: Literal[1, 3]) -> Array32:
