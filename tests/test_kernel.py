@@ -46,6 +46,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it is told apart by whole seconds
     monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "outer_kernel.py").write_text(OUTER, encoding="utf-8")
 
     def forget() -> None:
         subject._digest.cache_clear()
@@ -55,7 +56,6 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     def load(step: int, add: int) -> ModuleType:
         forget()
         (tmp_path / "inner_kernel.py").write_text(INNER.format(step=step, add=add), encoding="utf-8")
-        (tmp_path / "outer_kernel.py").write_text(OUTER, encoding="utf-8")
         return importlib.import_module("outer_kernel")
 
     yield load
