@@ -68,3 +68,24 @@ def test_walls_are_bare_and_summits_cold():
     assert wall.weight("bare").mean() > 0.95
     _, biomes = maps(plane(0.5, size=129, spacing=40, base=1500), None)
     assert biomes.temperature[0].mean() < biomes.temperature[-1].mean() - 10
+
+
+def test_lakes_are_water_but_a_deserts_basins_are_dry():
+    land = plane(0.05, size=33)
+    land.elevation[12:20, 12:20] -= 10
+    water, biomes = maps(land, None)
+    np.testing.assert_array_equal(biomes.weight("water") == 1, water.lakes())
+    assert water.lakes().sum() > 40
+    _, dry = maps(land, None, ClimateConfig(temperature=27, precipitation=100))
+    assert not dry.weight("water").any()
+
+
+def test_the_snow_line_needs_a_colder_year_towards_the_pole():
+    snow = {}
+    for latitude in (30, 47, 72, -72):
+        _, biomes = maps(plane(0.05, base=10), None, ClimateConfig(temperature=-6.5, latitude=latitude))
+        snow[latitude] = biomes.weight("snow").mean()
+    assert snow[30] > 0.95
+    assert snow[47] > 0.95
+    assert snow[72] < 0.05
+    assert snow[-72] < 0.05

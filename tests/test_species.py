@@ -86,6 +86,19 @@ def test_soil_and_rivers() -> None:
     assert near.max() > 0.9
 
 
+def test_reeds_and_boulders_stand_in_rivers_but_not_in_lakes() -> None:
+    _, ground = land()
+    river = np.zeros(GRID.shape, bool)
+    river[:, 40] = ground.shore_distance[:, 40] > 0
+    ground = replace(
+        ground, water=ground.water | river, river_distance=np.where(river, 0, 10).astype(np.float32)
+    )
+    reed = suitability(Species("reed", river=(0, 5)), ground)
+    assert reed[river].max() > 0.9
+    assert (reed[ground.shore_distance == 0] == 0).all()
+    assert (suitability(Species("willow", river=(0, 9)), ground)[river] == 0).all()
+
+
 def test_a_land_without_water_is_not_bare() -> None:
     """What needs no shore grows as well without one; what keeps to a shore does not."""
     dry = land(None)[1]

@@ -37,6 +37,15 @@ def test_frozen_ground_is_snow_and_parched_ground_sand():
     assert mean(desert, "grass") < 0.1
 
 
+def test_sand_slides_off_what_is_steeper_than_a_dunes_slip_face():
+    on = {}
+    for angle in (30, 39.5):
+        land = plane(np.tan(np.radians(angle)), base=900)
+        on[angle] = mean(made(land, None, temperature=28, moisture=0.0), "sand")
+    assert on[30] > 0.3
+    assert on[39.5] < 0.01
+
+
 def test_litter_lies_under_trees_and_clearings_are_grass():
     land = plane(0.05, size=65, base=10)
     water, biomes = maps(land, None, ClimateConfig(temperature=12, moisture=0.8))

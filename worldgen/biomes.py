@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.climate import make_climate
+from worldgen.climate import evaporation, make_climate, runoff
 from worldgen.config import ClimateConfig
 from worldgen.heightmap import Field, Heightmap, ramp, slope_degrees
 from worldgen.hydrology import Hydrology
 from worldgen.noise import fractal, permutation
+from worldgen.rivers import lasting_lakes
 
 BIOMES = (
     "water",
@@ -32,6 +33,12 @@ BIOMES = (
     "shrubland",
     "desert",
 )
+
+# °C, the yearly mean at which snow outlasts the summer in the Alps. Towards the poles it takes a colder year,
+# as summers are warm for theirs: -4 °C in the Alps, -5 °C in Lapland, -9 °C and less on Svalbard.
+SNOW_LINE = -3.7
+SNOW_LINE_LATITUDE = 47.0
+SNOW_LINE_PER_DEGREE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +92,14 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
 
     # Steepness wins first, then frost, then the plant cover shares what is left.
     bare = ramp(slope + 5 * speckle, 37, 49)
-    snow = ramp(temperature + 0.5 * speckle + 0.035 * np.maximum(slope - 25, 0), -2.7, -4.7)
+    line = SNOW_LINE - SNOW_LINE_PER_DEGREE * max(abs(climate.latitude) - SNOW_LINE_LATITUDE, 0.0)
+    snow = ramp(temperature + 0.5 * speckle + 0.035 * np.maximum(slope - 25, 0), line + 1, line - 1)
     snow *= ramp(slope, 58, 44)
-    water = hydrology.sea.astype(np.float32)
+    # A desert's basins are dry: what is water is what the climate fills.
+    loss = evaporation(weather.temperature) - weather.precipitation
+    wet = float(runoff(weather.precipitation, weather.temperature).mean())
+    lakes = lasting_lakes(hydrology, wet, float(loss.mean()))
+    water = (hydrology.sea | lakes).astype(np.float32)
     beach = np.zeros_like(above)
     if sea_level is not None:
         beach = ramp(above + 1.5 * speckle, 4.5, 1.5) * ramp(slope, 24, 10) * (1 - water)

@@ -13,14 +13,14 @@ from scipy import ndimage
 from worldgen.bake import normal_map
 from worldgen.biomes import BiomeMap
 from worldgen.channels import RUNOFF
-from worldgen.climate import evaporation, runoff
+from worldgen.climate import runoff
 from worldgen.heightmap import Heightmap, ramp
 from worldgen.hydrology import Hydrology
 from worldgen.lod import vertex_coordinates
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
 from worldgen.noise import fractal, permutation
-from worldgen.rivers import RiverNetwork, lasting_lakes, river_network
+from worldgen.rivers import RiverNetwork, river_network
 from worldgen.rng import generator
 from worldgen.scene import Node
 from worldgen.sea import water_colors
@@ -89,15 +89,14 @@ def flowing_rivers(
     heightmap, hydrology, biomes : of the same grid.
     strength, carved : of the beds, as in `worldgen.rivers.river_network`.
     """
-    rain, warm = biomes.precipitation, biomes.temperature
-    water = float(runoff(rain, warm).mean())
+    water = float(runoff(biomes.precipitation, biomes.temperature).mean())
     return river_network(
         hydrology,
         heightmap.grid.origin,
         strength=strength,
         carved=carved,
         discharge=water / RUNOFF,
-        lakes=lasting_lakes(hydrology, water, float((evaporation(warm) - rain).mean())),
+        lakes=hydrology.lakes() & (biomes.weight("water") > 0.5),
     )
 
 

@@ -21,6 +21,8 @@ LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 # So many metres from water is no limit.
 FAR = 1e6
+# What strays no farther than so many metres from a river stands in it, too: reeds, boulders that it rounded.
+WADING = 5.0
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ def _limit(suits: Field, value: Field, low: float, high: float, soft: float) -> 
 def suitability(species: Species, ground: Habitat, shade: Shade | None = None) -> Field:
     """Return (H, W) float32 in [0, 1]: how well each place suits a species; exactly 0 in water.
 
+    Only what keeps within `WADING` metres of rivers stands in them, too.
+
     Parameters
     ----------
     ground : from `worldgen.habitat.habitat`.
@@ -164,7 +168,8 @@ def suitability(species: Species, ground: Habitat, shade: Shade | None = None) -
                 f"species '{species.name}' grows in biome '{name}'; {nearest(name, ground.biomes)}"
             )
         _add(flat, ground.biomes[name].reshape(-1), factor)
-    _leave_out(flat, ground.water.reshape(-1))
+    wades = species.river[0] <= 0 and species.river[1] <= WADING
+    _leave_out(flat, (ground.shore_distance == 0 if wades else ground.water).reshape(-1))
     limits = [
         (ground.slope, species.slope, 8.0, 0.0, 90.0),
         (ground.altitude, species.altitude, 30.0, -1e5, 1e5),

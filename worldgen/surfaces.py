@@ -17,6 +17,8 @@ SURFACES = ("rock", "cliff", "gravel", "soil", "sand", "grass", "forest_floor", 
 
 # Metres from the crowns over which leaves and needles are strewn.
 LITTER_WIDTH = 5.0
+# Degrees over which dry sand slides off: the slip face of a dune is the steepest that it lies.
+REPOSE = (34.0, 39.0)
 
 # Shares of each surface on level ground of one biome; the artist's palette of the whole package.
 _GROUND: dict[str, dict[str, float]] = {
@@ -74,6 +76,11 @@ def splat(
             tilt = np.float32(1.0 if len(shares) == 1 else (1.6 if order % 2 else -1.6))
             mixed = weight * np.float32(share) * np.exp(tilt * patches) if len(shares) > 1 else weight
             weights[SURFACES.index(surface)] += mixed
+
+    sand = weights[SURFACES.index("sand")]
+    slid = sand * ramp(biomes.slope, *REPOSE)
+    sand -= slid
+    weights[SURFACES.index("gravel")] += slid
 
     if light is not None:
         floor = weights[SURFACES.index("forest_floor")]
