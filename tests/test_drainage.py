@@ -126,10 +126,10 @@ def test_ground_far_from_water_keeps_every_bit() -> None:
 
 def test_an_even_slope_gets_no_beds_along_the_grid() -> None:
     z = np.arange(300.0)[:, None]
-    slope = (200 - 0.05 * 30 * z + hills((300, 100), 0.5)).astype(np.float32)
+    slope = (200 - 0.05 * 30 * z + hills((300, 100), 0.2)).astype(np.float32)
     water = route(slope, 30.0)
     assert water.lake_depth.max() == 0
-    assert water.accumulation.max() > 10 * CHANNEL_AREA
+    assert water.accumulation.max() > 8 * CHANNEL_AREA
     np.testing.assert_array_equal(drain(slope, 30.0), slope)
 
 

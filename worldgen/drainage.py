@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import drainage_tree, flow, valleys
+from worldgen import dinfinity, drainage_tree, flow, valleys
 from worldgen.channels import CATCHMENT_CELLS, CHANNEL_AREA, carved_depth, channel_width
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
@@ -193,7 +193,8 @@ def _tree(
     routing = flow.frame(np.where(sea, beneath, level + swell), np.inf)
     visited, outlets = _outlets(sea)
     parents = drainage_tree.spill_tree(routing, visited, outlets, width)
-    receivers, pits = drainage_tree.steepest(routing, parents, width)
+    receivers = dinfinity.single_receivers(routing, parents >= 0, width)
+    pits = np.flatnonzero((parents >= 0) & (receivers < 0)).astype(np.int32)
     pits = pits[np.argsort(routing[pits], kind="stable")]
     in_the_way = drainage_tree.lead_out(routing, parents, receivers, pits)
     receivers[flow.frame(sea, False)[receivers]] = -1

@@ -1,7 +1,7 @@
 """The river network as data: reaches from sources to confluences and mouths, with order, width and depth.
 
-It is the network of the finished ground: the steepest ways down (D8), and through lakes along their middle.
-On land that `worldgen.drainage` has carved these follow its beds, which are the lowest ground there is.
+It is the network of the finished ground: the steepest ways at any angle (`worldgen.dinfinity`), and through
+lakes along their middle. On land that `worldgen.drainage` has carved these follow its beds, which are the lowest ground there is.
 The tree that carved them is not kept, as what came later (dunes, a user's own heights) may move a river.
 """
 
@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import currents, drainage_tree, flow, lake_ways, valleys
+from worldgen import currents, dinfinity, drainage_tree, flow, lake_ways, valleys
 from worldgen.channels import (
     CATCHMENT_CELLS,
     CHANNEL_AREA,
@@ -122,9 +122,9 @@ def river_network(
     width = shape[1] + 2
     surface = flow.frame(hydrology.filled, np.inf)
     # As in the carving of beds, what comes to the map's edge leaves it, or rivers would run along the frame.
-    leaving = np.full(shape, np.inf)
-    leaving[1:-1, 1:-1] = 0.0
-    receivers = flow.steepest_receivers(surface, flow.frame(leaving, 0.0), width)
+    inner = np.zeros(shape, bool)
+    inner[1:-1, 1:-1] = True
+    receivers = dinfinity.single_receivers(surface, flow.frame(inner, False), width)
     _lead_through_water(surface, hydrology, receivers)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
