@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from worldgen import drainage, flow
-from worldgen.channels import channel_depth, channel_width
+from worldgen.channels import FULLNESS, channel_depth, channel_width
 from worldgen.drainage import drain
 from worldgen.drainage_tree import donors_first, gather
 from worldgen.errors import InputError
@@ -154,6 +154,24 @@ def test_rivers_keep_to_the_beds_that_were_carved(monkeypatch: pytest.MonkeyPatc
     flat = river_network(water, channel_area=AREA)
     np.testing.assert_allclose(flat.water[river], water.filled[river], atol=1e-3)
     assert (network.water[river] >= flat.water[river] - 1e-3).all()
+
+
+def test_no_point_of_a_reach_floats_over_steep_ground() -> None:
+    """Its line is smooth: it leaves the middle of its cells, and on a slope the ground is lower there."""
+    ground = drain(3.0 * hills((150, 131)), 5.0, channel_area=AREA)
+    network = river_network(route(ground, 5.0), channel_area=AREA, carved=True)
+    floating = 0
+    for reach in network.reaches:
+        column, row = reach.points[:, [0, 2]].T / 5.0
+        r, c = np.minimum(row.astype(int), 148), np.minimum(column.astype(int), 129)
+        down, across = row - r, column - c
+        north = (1 - across) * ground[r, c] + across * ground[r, c + 1]
+        south = (1 - across) * ground[r + 1, c] + across * ground[r + 1, c + 1]
+        below = (1 - down) * north + down * south
+        assert (reach.points[:, 1] <= below + FULLNESS * reach.depth + 1e-6).all()
+        cell = np.rint([row, column]).astype(int)
+        floating += (network.water[tuple(cell)] > below + reach.depth + 0.1).sum()
+    assert floating > 10  # where its cell's water would hang in the air
 
 
 def test_width_and_depth_are_the_law_of_the_area() -> None:
