@@ -163,6 +163,18 @@ def test_beds_grow_with_the_land_that_they_drain() -> None:
     np.testing.assert_array_equal(drain(land, 4.0, strength=0.0), land)
 
 
+def test_a_bed_begins_with_nothing_also_over_steps() -> None:
+    """Where its bed is smoothed, too: by half of what it has grown since the spring, not half its width."""
+    z, x = np.mgrid[:300, :101].astype(float)
+    steps = 3.0 * np.sin(z / 3) * np.exp(-(((x - 50) / 8) ** 2))
+    land = 900 - 1.5 * z + 1.0 * np.abs(x - 50) + steps
+    lowered = (land - drain(land, 4.0))[:, 50]
+    spring = int(np.flatnonzero(lowered > 0)[0])
+    assert 50 < spring < 60
+    assert lowered[spring : spring + 12].max() < 0.2
+    assert lowered[-30:].max() > 1.0
+
+
 def test_a_river_leaves_through_the_edge_without_wall_or_ditch() -> None:
     z, x = np.mgrid[:120, :61].astype(float)
     land = 100 - 0.3 * z + 0.5 * np.abs(x - 30)
