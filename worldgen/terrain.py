@@ -258,7 +258,9 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             elevation,
             spacing,
             equilibrium=equilibrium_altitude(config.climate.temperature, config.climate.lapse_rate),
-            years=2e4 * config.erosion.glacial,
+            swing=5000.0 / max(config.climate.lapse_rate, 0.1),  # from 2 °C colder than today to 7
+            years=1e5 * config.erosion.glacial,
+            sea_level=config.sea_level,
         )
     if config.terrain.shape == "mesas" and not made_whole:
         elevation = terraces(elevation, heightmap.grid, config.terrain.relief, config.seed)
