@@ -65,6 +65,21 @@ def test_ice_digs_a_basin_where_a_steep_valley_gets_flat() -> None:
     assert lake[:30].max() < 1
 
 
+def test_a_small_tributary_is_left_hanging() -> None:
+    """The main valley's ice cuts more than that of a valley which joins it on level with its floor."""
+    row, column = np.mgrid[0:100, 0:100].astype(float)
+    fall = 0.06 * (99 - row)
+    main = 0.5 * np.abs(column - 55) + fall
+    tributary = 0.5 * np.abs(row - 65) + 0.06 * (34 + 55 - column)
+    land = np.minimum(main, np.where((column < 55) & (column > 34), tributary, np.inf))
+    land = np.minimum(land, 10 + fall - 0.3 * np.maximum(35 - column, 0))  # a ridge closes it to the west
+    before = land * SPACING
+    after = glaciate(before, SPACING, equilibrium=150.0, years=2e5)
+    steps = [ground[65, 43] - ground[65, 55] for ground in (before, after)]
+    assert steps[0] == pytest.approx(0.06 * 12 * SPACING)
+    assert steps[1] > 3 * steps[0]
+
+
 def test_the_sea_bears_ice_up_and_keeps_its_bed() -> None:
     before = valley() - 150.0
     budget = IceBudget()

@@ -7,8 +7,8 @@ the land's; what the land holds between its cells is worn off with the bed.
 A V-shaped valley becomes a U by the drag of its walls alone: ice at the bottom of a notch is held from both
 sides and slides less than the ice beside it (`nye_factor`), so the floor widens. Without, cross-sections stay
 near y = a x ** 1.1; with it they come to exponents of 1.4 to 1.8, as glacial valleys have (Svensson 1959).
-Hollows form where a steep valley gets flat. Hanging valleys do not: ice that is shallow and steep slides as
-fast as thick ice in the main valley, so a tributary is cut as deep.
+Hollows form where a steep valley gets flat, and small tributaries of a gentle valley are left hanging. Where
+both are as steep as 10 %, they are not: shallow ice is as fast on the tributary's slope.
 """
 
 from __future__ import annotations
