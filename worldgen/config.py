@@ -139,7 +139,7 @@ class ErosionConfig(_Part):
         description="how readily rivers lay down what they carry: fans and plains; flow 'single'",
     )
     glacial: float = Field(
-        0.0, ge=0, le=10, description="time that glaciers of an ice age cut, by the climate; 0 turns it off"
+        0.0, ge=0, le=10, description="ice ages in which glaciers cut, by the climate; 0 turns it off"
     )
     droplets: float = Field(
         0.0, ge=0, le=10, description="drops of rain a vertex, which cut fine gullies; 0 turns them off"

@@ -86,9 +86,9 @@ def stream_power(
     Water that spreads over all lower neighbours ("multiple") draws rounder land; water that keeps to the
     steepest ("single", Braun, Willett 2013) takes a fifth of the time, follows the slope's power exactly, and
     can carry sediment. There, deposition is G / area * (rate of erosion summed over all that lies upstream)
-    (Yuan et al. 2019), and lakes hold back all that comes until they are full. Without sediment no step
-    leaves a pit but in lakes; what a river lays down may dam another. Single flow draws furrows along the
-    grid's eight directions on even slopes: grow land by it, but carve finished maps by multiple flow.
+    (Yuan et al. 2019), and lakes hold back all that comes until they are full. A river lays down no more than
+    its lowest tributary can flow over, so no step leaves a pit but in lakes. Single flow draws furrows along
+    the grid's eight directions on even slopes: grow land by it, but carve finished maps by multiple flow.
 
     Two recipes that were tuned by eye on hillshades:
 

@@ -44,6 +44,8 @@ Array64 = NDArray[np.float64]
 # So many macro cells lie between neighbouring summits: enough for a valley and its tributaries.
 _CELLS_PER_FEATURE = 48
 _MAXIMUM_LEVELS = 6
+# Metres. Hollows that ice has dug deeper than this stay as lakes.
+SHALLOWEST_LAKE = 8.0
 # Level ground of an elevation file is water if it is so many cells wide; a lake if it has so many, and not
 # more than this share of the cells around it lie lower.
 LEVEL_CELLS, SMALLEST_LAKE, OUTLET_SHARE = 5, 60, 0.15
@@ -280,7 +282,9 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             elevation,
             spacing,
             equilibrium=equilibrium_altitude(config.climate.temperature, config.climate.lapse_rate),
-            years=2e4 * config.erosion.glacial,
+            swing=5000.0 / max(config.climate.lapse_rate, 0.1),  # from 2 °C colder than today to 7
+            years=1e5 * config.erosion.glacial,
+            sea_level=config.sea_level,
         )
     if config.terrain.shape == "mesas" and not made_whole:
         elevation = terraces(elevation, heightmap.grid, config.terrain.relief, config.seed)
@@ -301,7 +305,13 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
         )
     elevation = elevation.astype(np.float32)
     if config.erosion.rivers > 0:
-        elevation = drain(elevation, spacing, sea_level=config.sea_level, strength=config.erosion.rivers)
+        elevation = drain(
+            elevation,
+            spacing,
+            sea_level=config.sea_level,
+            strength=config.erosion.rivers,
+            deepest_breach=SHALLOWEST_LAKE if config.erosion.glacial > 0 else None,
+        )
     sand = np.zeros((1, 1), np.float32)
     if config.terrain.dunes > 0:
         sand = dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
