@@ -177,7 +177,7 @@ def test_mass_adds_up(edges: str, sediment: float, sea_level: float | None) -> N
         uplift=np.linspace(0, 2e-3, 60)[None] * np.ones((60, 1)),
         time_step=2e3,
         steps=6,
-        diffusivity=0.01,
+        diffusivity=0.002,
         edges=edges,
         sea_level=sea_level,
         sediment=sediment,
@@ -252,3 +252,18 @@ def test_wrong_numbers_are_refused() -> None:
         cut(ground, 1.0, slope_exponent=0.0, **options)
     with pytest.raises(InputError, match="deposition is for multiple flow"):
         cut(ground, 1.0, deposition=0.5, **options)
+
+
+@pytest.mark.parametrize("directions", ["single", "multiple"])
+def test_creep_leaves_no_rim_around_a_window(directions: Any) -> None:
+    plane = 1.5 * np.arange(40.0)[:, None] + np.zeros((40, 30))
+    crept = stream_power(
+        plane,
+        5.0,
+        erodibility=0.0,
+        time_step=1e4,
+        steps=3,
+        diffusivity=0.002,
+        flow_directions=directions,
+    )
+    np.testing.assert_allclose(crept, plane, atol=1e-3)

@@ -24,7 +24,7 @@ class SedimentBudget:
     eroded : lost where the ground fell.
     deposited : gained where sediment raised it, on land and in lakes.
     exported : carried into the sea and over the map's edge, as summed along the rivers.
-    creep : lost to a fixed edge by diffusion.
+    creep : lost over the edge by diffusion.
     """
 
     uplift: float = 0.0
