@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from worldgen.deltas import lay_deltas
+from worldgen.deltas import lay_deltas, open_inlets
 from worldgen.errors import InputError
 from worldgen.heightmap import ramp
 from worldgen.hydrology import checked_elevation, sea_mask
@@ -40,7 +40,7 @@ PLATFORM, PLATFORM_SLOPE, CLIFF_SLOPE = 0.4, 0.03, 1.7
 # Metres: standard deviation over which waves straighten a shore of sand, and along which a shore's slopes and
 # waves are averaged; what is farther from the shore does not count, and what is still farther stays.
 STRAIGHTENED, ALONG, NEAR, REACH = 30.0, 45.0, 60.0, 400.0
-# Metres between a delta and a beach; metres by which a straightened shore lies seaward for twice the sand.
+# Metres of a beach that a channel keeps open, and by which a straight shore lies seaward for twice the sand.
 KEPT_FREE, GATHERED = 12.0, 5.0
 BARE = 50.0  # metres by which sand would begin behind the shore where it has none
 
@@ -83,8 +83,10 @@ def shape_coasts(
     if strength == 0 or sea.all() or not sea.any():
         return elevation
     fetch = mean_fetch(sea, spacing, wind, OPEN_SEA)
-    above, deltas = lay_deltas(ground - sea_level, spacing, sea, wave_height(fetch), strength, seed)
-    new = sea_level + lay_beaches(above, spacing, fetch, strength, keep=deltas)
+    above, channels = lay_deltas(ground - sea_level, spacing, sea, wave_height(fetch), strength, seed)
+    above = lay_beaches(above, spacing, fetch, strength, keep=channels)
+    open_inlets(above, sea, spacing)
+    new = sea_level + above
     kind = np.asarray(elevation).dtype
     changed = np.where(np.abs(new - ground) < 1e-4, ground, new)
     return changed.astype(kind) if np.issubdtype(kind, np.floating) else changed
@@ -136,7 +138,7 @@ def lay_beaches(
     ----------
     above : (H, W) metres above the sea.
     fetch : (H, W) metres of open water, at sea.
-    keep : (H, W) bool, ground that is left alone, and what is next to it.
+    keep : (H, W) bool, channels that are left open, and what is next to them.
     """
     sea = sea_mask(above, 0.0)
     distance = np.clip(shore_distance(above, sea, spacing), -REACH, REACH)

@@ -11,11 +11,13 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from worldgen import drainage_tree, flow
 from worldgen.channels import CATCHMENT_CELLS, CHANNEL_AREA, channel_depth, channel_width
-from worldgen.hydrology import exit_drop, water_surface
-from worldgen.kernel import kernel
+from worldgen.delta_fans import RIM, carve, cover, head_of, lay
+from worldgen.hydrology import exit_drop, sea_mask, water_surface
+from worldgen.lake_ways import lead_through
 from worldgen.rng import generator
 
 FloatArray = NDArray[np.float64]
@@ -23,33 +25,36 @@ BoolArray = NDArray[np.bool_]
 
 # Basins wear down by so much a year for each metre of relief (Ahnert, American Journal of Science 268, 1970),
 # which is about twice their mean height above the mouth, and the sea has stood near its level for 6000 years.
-SUPPLY = 1.535e-7 * 2 * 6000
+# What high mountains would send is capped, metres, or it would fill the bays of a world of a few km.
+SUPPLY, MOST_SUPPLY = 1.535e-7 * 2 * 6000, 0.3
 
 # Cubic metres that waves of 1 m carry off meanwhile, and with which power of their height: alongshore
 # transport by the CERC formula goes with the 2.5th. Small rivers on open coasts have no deltas (Nienhuis et
 # al., Geology 43, 2015).
 CARRIED, CARRIED_POWER = 1e5, 2.5
 
-# Slope of the plain for 1 km² drained, with which power of it that changes, its bounds; slope of the front.
+# Slope of the plain for 1 km² drained, with which power of it that changes, its bounds.
 PLAIN_SLOPE, PLAIN_POWER, PLAIN_BOUNDS = 0.006, -0.3, (0.001, 0.01)
-FRONT_SLOPE = 0.17
-RIM = 0.25  # metres of the rim above the sea
 
-# Forks part so much of the radius apart, each arm with so much of the width and depth. Banks are higher than
-# the plain, by so many metres.
-FORKS, FORK_WIDTH, FORK_DEPTH = (0.15, 0.42, 0.68), 0.75, 0.85
-LEVEE = 0.3
+# Where along a river arms leave it, and then each other; the radians by which they do, of which the first is
+# taken that leads past hills; and what share of the river's width and depth they have.
+ARMS, ARM_TURNS, ARM_SHARE = (0.3, 0.5, 0.7), (0.65, 0.45, 0.3), 0.75
 LEAST_BREADTH = 2.4  # cells; narrower channels would be rows of dots
+BEND = 5.0  # cells over which a river's way is smoothed
+LOBES = (3, 5, 8)  # around the whole circle
+
+# Metres of the width and depth of inlets, and cells of the smallest water that has one.
+INLET, INLET_DEPTH, LAGOON = 14.0, 1.2, 12
 
 # Smaller ones are left out: in cells times a metre, and cells of radius.
 SMALLEST, SMALLEST_RADIUS = 40.0, 4.0
-_ANGLES, _RADII = 128, 65  # samples of rims and of channels
+_ANGLES = 128  # samples of rims
 
 
 def lay_deltas(
     above: FloatArray, spacing: float, sea: BoolArray, waves: FloatArray, strength: float, seed: int
 ) -> tuple[FloatArray, BoolArray]:
-    """Return the ground with deltas at river mouths, and where they lie.
+    """Return the ground with deltas at river mouths, and where their channels are.
 
     Parameters
     ----------
@@ -64,7 +69,7 @@ def lay_deltas(
     -------
     (H, W) metres, lower in channels only; (H, W) bool.
     """
-    ground, laid = above.copy(), np.zeros(above.shape, bool)
+    ground, laid, channels = above.copy(), np.zeros(above.shape, bool), np.zeros(above.shape, bool)
     width = above.shape[1] + 2
     receivers, area, supply = _rivers(above, spacing, sea)
     least = max(CHANNEL_AREA, (CATCHMENT_CELLS * spacing) ** 2)
@@ -80,21 +85,28 @@ def lay_deltas(
         if laid[row, column]:
             continue
         slope = float(np.clip(PLAIN_SLOPE * (drained / 1e6) ** PLAIN_POWER, *PLAIN_BOUNDS))
-        reach = (3.0 * volume) ** (1 / 3)  # the radius of a cone on a bed that dips by some 20 %
-        head = _head(heights, receivers, area, mouth, width, RIM + slope * reach, int(reach / spacing))
-        fan = np.array([row, column, head // width - 1, head % width - 1, 0.0, spacing, slope])
-        radius = _radius(ground, laid, scratch, fan, np.full(2, 0.8), volume)
+        fan = np.array([row, column, row, column, 0.0, spacing, slope])
+        radius = (3.0 * volume) ** (1 / 3)  # of a cone on a bed that dips by some 20 %
+        rims = np.full(2, 0.8)
+        for _ in range(2):
+            head = head_of(
+                heights, receivers, area, mouth, width, RIM + slope * radius, int(radius / spacing)
+            )
+            fan[2:4] = head // width - 1, head % width - 1
+            radius = _radius(ground, laid, scratch, fan, rims, volume)
         if radius == 0.0:
             continue
-        count, _ = _fan(ground, laid, scratch, fan, np.full(2, 0.8), radius)
-        fan[4], spread = _outlook(scratch[1, :count], fan, radius, above.shape[1])
+        count, _ = cover(ground, laid, scratch, fan, rims, radius)
+        fan[4] = _axis(scratch[1, :count], fan, radius, above.shape[1])
         dice = generator(seed, "delta", row, column)
-        ways, breadth, depth = _channels(drained, radius, spacing, spread, dice)
-        rims = _rim(ways[:, -1], spread, dice)
+        rims = _rim(dice)
         radius = _radius(ground, laid, scratch, fan, rims, volume)
         if radius > 0.0:
-            _lay(ground, laid, scratch, fan, rims, radius, ways, breadth, depth)
-    return ground, laid
+            count = lay(ground, laid, scratch, fan, rims, radius)
+            cut = _channels(laid, scratch[1, :count], fan, drained, dice)
+            if cut:
+                carve(ground, channels, *cut)
+    return ground, channels
 
 
 def _rivers(
@@ -105,88 +117,146 @@ def _rivers(
     receivers = flow.steepest_receivers(surface, exit_drop(surface, sea), above.shape[1] + 2)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(sea.shape, bool), False))
     area = flow.frame(np.where(sea, 0.0, spacing**2), 0.0)
-    supply = area * SUPPLY * flow.frame(np.maximum(above, 0.0), 0.0)
+    supply = area * np.clip(SUPPLY * flow.frame(above, 0.0), 0.0, MOST_SUPPLY)
     drainage_tree.gather(area, receivers, order)
     drainage_tree.gather(supply, receivers, order)
     return receivers, area, supply
 
 
-@kernel
-def _head(
-    heights: FloatArray,
-    receivers: flow.IntArray,
-    area: FloatArray,
-    mouth: int,
-    width: int,
-    level: float,
-    steps: int,
-) -> int:
-    """Return the cell, up the main stream from a mouth, where the ground has risen to ``level``."""
-    cell = mouth
-    for _ in range(steps):
-        upstream, most = cell, 0.0
-        for offset in flow.neighbour_offsets(width):
-            if receivers[cell + offset] == cell and area[cell + offset] > most:
-                upstream, most = cell + offset, area[cell + offset]
-        if upstream == cell or heights[upstream] > level:
-            break
-        cell = upstream
-    return int(cell)
-
-
-def _outlook(cells: flow.IntArray, fan: FloatArray, radius: float, columns: int) -> tuple[float, float]:
-    """Return where a delta's plain lies from its head: its mean bearing and to either side of it, radians.
-
-    Over a sector of half angle a the mean of unit vectors is sin(a) / a long, about 1 - a² / 6.
-    """
+def _axis(cells: flow.IntArray, fan: FloatArray, radius: float, columns: int) -> float:
+    """Return the mean bearing, radians, in which a delta's plain lies from its head."""
     down, right = cells // columns - fan[2], cells % columns - fan[3]
-    distance = fan[5] * np.hypot(down, right)
-    outer = (distance > 0.4 * radius) & (distance < 0.8 * radius)
-    if not outer.any():
-        return 0.0, 0.5
+    outer = fan[5] * np.hypot(down, right) > 0.4 * radius
     angle = np.arctan2(down[outer], right[outer])
-    south, east = float(np.sin(angle).mean()), float(np.cos(angle).mean())
-    spread = math.sqrt(6.0 * max(1.0 - math.hypot(south, east), 0.0))
-    return math.atan2(south, east), min(0.8 * spread, 1.2)
+    return math.atan2(float(np.sin(angle).sum()), float(np.cos(angle).sum()))
+
+
+def _rim(dice: np.random.Generator) -> FloatArray:
+    """Return the radius by bearing off the axis, (A,) from -pi to pi: longest ahead, with lobes."""
+    bearing = np.linspace(-math.pi, math.pi, _ANGLES)
+    radius = 0.65 + 0.35 * np.cos(0.5 * bearing) ** 2
+    for order in LOBES:
+        size, phase = 0.25 * dice.random() / order**0.5, 2 * math.pi * dice.random()
+        radius *= 1 + size * np.cos(order * bearing + phase)
+    return np.asarray(radius, np.float64)
 
 
 def _channels(
-    area: float, reach: float, spacing: float, spread: float, dice: np.random.Generator
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Plan the channels of a delta of a radius of 1.
+    laid: BoolArray, cells: flow.IntArray, fan: FloatArray, area: float, dice: np.random.Generator
+) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """Return the river's way over its delta, and arms that leave it to either side, as `carve` takes them."""
+    rows, across = cells // laid.shape[1], cells % laid.shape[1]
+    covered = np.zeros(laid.shape, bool)
+    covered[rows, across] = True
+    window = tuple(slice(max(int(at.min()) - 1, 0), int(at.max()) + 2) for at in (rows, across))
+    corner = np.array([part.start for part in window], np.float64)
+    covered, plain = covered[window], laid[window] & covered[window]
+    main = _middle(covered, plain, fan[2:4] - corner)
+    breadth = max(float(channel_width(area)) / fan[5], LEAST_BREADTH)  # cells
+    depth = float(channel_depth(area)) * min(1.5 * float(channel_width(area)) / fan[5] / breadth, 1.0)
+    side = 1.0 if dice.random() < 0.5 else -1.0
+    lines, shares = [main], [1.0]
+    for start in ARMS:
+        for river, share in list(zip(lines, shares, strict=True)):
+            wide = 1.0 + 0.4 * (dice.random() - 0.5)
+            arms = (_arm(river, start, side * wide * turn, plain, covered) for turn in ARM_TURNS)
+            arm = next((arm for arm in arms if len(arm)), river[:0])
+            if len(arm) > 8 * breadth:
+                lines.append(arm)
+                shares.append(ARM_SHARE * share)
+            side = -side
+    kept = [(line, share) for line, share in zip(lines, shares, strict=True) if len(line) > 1]
+    if not kept:
+        return None
+    half = [np.full(len(line), 0.5 * max(share * breadth, LEAST_BREADTH)) for line, share in kept]
+    deep = [depth * share * np.linspace(0.5, 1.0, len(line)) for line, share in kept]
+    return np.concatenate([line + corner for line, _ in kept]), np.concatenate(half), np.concatenate(deep)
 
-    Returns
-    -------
-    (N, R) bearing off the axis, radians, by radius from 0 to 1; (R,) half the breadth and (R,) the depth,
-    metres.
+
+def _middle(covered: BoolArray, plain: BoolArray, head: FloatArray) -> FloatArray:
+    """Return (N, 2) rows and columns, half a cell apart, from a delta's head along its middle to the sea."""
+    away = ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
+    return _way(1.0 / np.maximum(away, 1.0), plain, covered & ~plain, head)
+
+
+def _way(cost: FloatArray, through: BoolArray, ends: BoolArray, start: FloatArray) -> FloatArray:
+    """Return (N, 2) rows and columns, half a cell apart, of a cheap way from next to ``start`` to an end.
+
+    Parameters
+    ----------
+    cost : (H, W) of a step of one cell.
+    through, ends : (H, W) bool.
+    start : (2,) row and column.
     """
-    radius = np.linspace(0.0, 1.0, _RADII)
-    breadth = max(float(channel_width(area)), LEAST_BREADTH * spacing)
-    # The arms of the last fork stand apart by several breadths.
-    forks = int(np.clip(math.log2(max(2.0 * spread * reach / (5.0 * breadth), 1.0)), 0, len(FORKS)))
-    ways = np.zeros((1, _RADII)) + 0.07 * np.sin(2 * math.pi * (1.3 * radius + dice.random())) * radius
-    sector = spread
-    breadths = np.full(_RADII, 0.5 * breadth)
-    depths = np.full(_RADII, channel_depth(area) * min(1.5 * channel_width(area) / breadth, 1.0))
-    for start in FORKS[:forks]:
-        part = np.clip((radius - start) / 0.3, 0.0, 1.0)
-        turn = part * part * (3 - 2 * part)
-        aside = sector * (0.5 + 0.3 * (dice.random((len(ways), 2)) - 0.5))
-        ways = np.concatenate([ways - aside[:, :1] * turn, ways + aside[:, 1:] * turn])
-        sector *= 0.5
-        breadths *= 1 - (1 - FORK_WIDTH) * part
-        depths *= 1 - (1 - FORK_DEPTH) * part
-    return ways, np.maximum(breadths, 0.5 * LEAST_BREADTH * spacing), depths * (0.5 + 0.5 * radius)
+    width = through.shape[1] + 2
+    level = flow.frame(np.where(ends, 0.0, np.where(through, 1.0, np.inf)), np.inf)
+    receivers = np.full(level.size, -1, np.int32)
+    price = flow.frame(np.where(through, cost, np.inf), np.inf)
+    lead_through(level, np.ones(level.size), price, receivers, width)
+    starts = np.flatnonzero(receivers >= 0)
+    if starts.size == 0:
+        return np.zeros((0, 2))
+    row, column = starts // width - 1 - start[0], starts % width - 1 - start[1]
+    way = [int(starts[np.argmin(row**2 + column**2)])]
+    while receivers[way[-1]] >= 0:
+        way.append(int(receivers[way[-1]]))
+    line = np.stack([np.array(way) // width - 1, np.array(way) % width - 1], axis=1).astype(np.float64)
+    line = ndimage.gaussian_filter1d(line, BEND, axis=0, mode="nearest")
+    steps = np.arange(0.0, len(line) - 0.5, 0.5)
+    return np.stack([np.interp(steps, np.arange(len(line)), line[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _rim(ends: FloatArray, spread: float, dice: np.random.Generator) -> FloatArray:
-    """Return the radius by bearing off the axis, (A,) from -pi to pi: lobes where channels end."""
-    bearing = np.linspace(-math.pi, math.pi, _ANGLES)
-    lobe = np.exp(-(((bearing[None] - ends[:, None]) / (0.7 * spread / len(ends) + 0.1)) ** 2)).max(axis=0)
-    radius = 0.62 + 0.23 * np.cos(0.5 * bearing) ** 2 + 0.15 * lobe
-    for order in (3, 5, 8):
-        radius *= 1 + 0.12 * dice.random() / order * np.cos(order * bearing + 2 * math.pi * dice.random())
-    return np.asarray(radius, np.float64)
+def open_inlets(ground: FloatArray, before: BoolArray, spacing: float) -> None:
+    """Cut ways, in place, to water that sand has cut off from the sea, as tides keep those of lagoons open.
+
+    Parameters
+    ----------
+    ground : (H, W) metres above the sea.
+    before : (H, W) bool, the sea before there was sand.
+    spacing : metres.
+    """
+    sea = sea_mask(ground, 0.0)
+    labels, count = ndimage.label(before & (ground < 0) & ~sea, structure=np.ones((3, 3), int))
+    if count == 0 or not sea.any():
+        return
+    away = ndimage.distance_transform_edt(~sea)
+    middle = ndimage.distance_transform_edt(np.pad(before, 1))[1:-1, 1:-1]
+    cost = (1.0 + np.maximum(ground, 0.0)) / np.maximum(middle, 1.0)
+    marks = np.zeros(ground.shape, bool)
+    for label, window in enumerate(ndimage.find_objects(labels), start=1):
+        own = np.argwhere(labels[window] == label) + [part.start for part in window]
+        if len(own) < LAGOON:
+            continue
+        start = own[np.argmin(away[own[:, 0], own[:, 1]])]
+        line = _way(cost, before & ~sea, sea, start.astype(np.float64))
+        at = np.rint(line).astype(int)
+        depth = np.maximum(ground[at[:, 0], at[:, 1]], 0.0) + INLET_DEPTH
+        carve(ground, marks, line, np.full(len(line), max(0.5 * INLET / spacing, 1.2)), depth)
+
+
+def _arm(river: FloatArray, start: float, turn: float, plain: BoolArray, covered: BoolArray) -> FloatArray:
+    """Return (N, 2) the line of an arm that turns off a river and bends back; none where it meets a hill.
+
+    Parameters
+    ----------
+    start : where it leaves, in parts of the river's length.
+    turn : radians.
+    """
+    first = int(start * len(river))
+    if first + 4 >= len(river):
+        return river[:0]
+    ahead = river[-1] - river[first]
+    length = 2 * int(1.5 * math.hypot(*ahead))
+    bearing = math.atan2(ahead[0], ahead[1]) + turn * np.linspace(1.2, 0.6, max(length, 1))
+    steps = 0.5 * np.stack([np.sin(bearing), np.cos(bearing)], axis=1)
+    line = river[first] + np.cumsum(steps, axis=0)
+    at = np.rint(line).astype(int)
+    outside = ((at < 0) | (at >= plain.shape)).any(axis=1)
+    at = np.clip(at, 0, np.array(plain.shape) - 1)
+    ends = np.flatnonzero(outside | ~plain[at[:, 0], at[:, 1]])
+    if ends.size == 0 or outside[ends[0]] or not covered[tuple(at[ends[0]])]:
+        return river[:0]
+    return np.asarray(line[: ends[0]])
 
 
 def _radius(
@@ -200,7 +270,7 @@ def _radius(
     """Return the radius in metres of the delta that holds so many cubic metres; 0 if it would not emerge."""
 
     def held(radius: float) -> float:
-        return _fan(ground, laid, scratch, fan, rims, radius)[1]
+        return cover(ground, laid, scratch, fan, rims, radius)[1]
 
     low = high = SMALLEST_RADIUS * float(fan[5])
     if held(low) > volume:
@@ -212,122 +282,3 @@ def _radius(
         middle = 0.5 * (low + high)
         low, high = (middle, high) if held(middle) < volume else (low, middle)
     return 0.5 * (low + high)
-
-
-@kernel
-def _polar(row: float, column: float, axis: float, spacing: float) -> tuple[float, float]:
-    """Distance in metres and bearing off the axis, -pi to pi, of cells from a delta's head."""
-    bearing = math.atan2(row, column) - axis
-    bearing -= 2 * math.pi * math.floor(bearing / (2 * math.pi) + 0.5)
-    return spacing * math.sqrt(row * row + column * column), bearing
-
-
-@kernel
-def _rim_at(rims: FloatArray, bearing: float) -> float:
-    place = (bearing + math.pi) / (2 * math.pi) * (rims.size - 1)
-    index = min(int(place), rims.size - 2)
-    return float(rims[index] + (place - index) * (rims[index + 1] - rims[index]))
-
-
-@kernel
-def _fan(
-    ground: FloatArray,
-    laid: BoolArray,
-    scratch: flow.IntArray,
-    fan: FloatArray,
-    rims: FloatArray,
-    radius: float,
-) -> tuple[int, float]:
-    """Find a delta's cells, all that it reaches from its mouth.
-
-    Parameters
-    ----------
-    scratch : (2, H * W + 1) marks of cells, with the last mark given at the end; the cells found.
-    fan : row and column of the mouth and of the head, bearing of the axis, spacing, slope.
-    rims : (A,) radius by bearing, in parts of ``radius``, metres.
-
-    Returns
-    -------
-    Number of cells, and the volume, m³.
-    """
-    rows, columns = ground.shape
-    seen, cells = scratch[0], scratch[1]
-    seen[-1] += 1
-    mark = seen[-1]
-    cells[0] = int(fan[0]) * columns + int(fan[1])
-    seen[cells[0]] = mark
-    count, head, volume = 1, 0, 0.0
-    while head < count:
-        at, across = cells[head] // columns, cells[head] % columns
-        head += 1
-        for down in range(-1, 2):
-            for right in range(-1, 2):
-                i, j = at + down, across + right
-                if not (0 <= i < rows and 0 <= j < columns) or laid[i, j] or seen[i * columns + j] == mark:
-                    continue
-                distance, bearing = _polar(i - fan[2], j - fan[3], fan[4], fan[5])
-                inside = radius * _rim_at(rims, bearing) - distance
-                height = RIM + (fan[6] if inside > 0.0 else FRONT_SLOPE) * inside - ground[i, j]
-                if height > 0.0:
-                    volume += height * fan[5] * fan[5]
-                    seen[i * columns + j] = mark
-                    cells[count] = i * columns + j
-                    count += 1
-    return count, volume
-
-
-@kernel
-def _on_the_plain(
-    seen: flow.IntArray, shape: tuple[int, int], fan: FloatArray, radius: float, ways: FloatArray
-) -> BoolArray:
-    """Return (N,) which channels reach the sea over the delta alone: hills stand in the way of others."""
-    rows, columns = shape
-    kept = np.ones(ways.shape[0], np.bool_)
-    for way in range(ways.shape[0]):
-        for step in range(2, int(0.8 * ways.shape[1])):
-            distance = radius * step / (ways.shape[1] - 1) / fan[5]
-            bearing = ways[way, step] + fan[4]
-            row = math.floor(fan[2] + distance * math.sin(bearing) + 0.5)
-            column = math.floor(fan[3] + distance * math.cos(bearing) + 0.5)
-            # Where the map ends a channel may end, too.
-            if 0 <= row < rows and 0 <= column < columns and seen[row * columns + column] != seen[-1]:
-                kept[way] = False
-    return kept
-
-
-@kernel
-def _lay(
-    ground: FloatArray,
-    laid: BoolArray,
-    scratch: flow.IntArray,
-    fan: FloatArray,
-    rims: FloatArray,
-    radius: float,
-    ways: FloatArray,
-    breadth: FloatArray,
-    depth: FloatArray,
-) -> None:
-    """Raise the ground to a delta, in place, and cut its channels; arguments as in `_fan`, `_channels`."""
-    columns = ground.shape[1]
-    count, _ = _fan(ground, laid, scratch, fan, rims, radius)
-    ways = ways[_on_the_plain(scratch[0], ground.shape, fan, radius, ways)]
-    for cell in scratch[1, :count]:
-        i, j = cell // columns, cell % columns
-        distance, bearing = _polar(i - fan[2], j - fan[3], fan[4], fan[5])
-        inside = radius * _rim_at(rims, bearing) - distance
-        height = RIM + (fan[6] if inside > 0.0 else FRONT_SLOPE) * inside
-        place = min(distance / radius, 1.0) * (breadth.size - 1)
-        index = min(int(place), breadth.size - 2)
-        part = place - index
-        half = breadth[index] + part * (breadth[index + 1] - breadth[index])
-        nearest = np.inf
-        for way in range(ways.shape[0]):
-            there = ways[way, index] + part * (ways[way, index + 1] - ways[way, index])
-            nearest = min(nearest, distance * abs(bearing - there))
-        if nearest < half:
-            fade = min(max(1.0 + inside / (6.0 * half), 0.0), 1.0)
-            height -= fade * depth[index] * (1.0 - (nearest / half) ** 2)
-        elif inside > 0.0:
-            height += LEVEE * math.exp(-0.5 * (nearest - half) / half) * min(inside / (4.0 * half), 1.0)
-        ground[i, j] = height if nearest < half else max(height, ground[i, j])
-        laid[i, j] = inside > 0.0
