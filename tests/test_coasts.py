@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from small_worlds import maps
 
 from worldgen import coasts, deltas
 from worldgen.channels import CHANNEL_AREA
@@ -13,9 +14,12 @@ from worldgen.config import WorldConfig
 from worldgen.drainage import drain
 from worldgen.errors import InputError
 from worldgen.flow import frame
+from worldgen.grid import Grid
+from worldgen.heightmap import Heightmap
 from worldgen.hydrology import route, sea_mask
 from worldgen.noise import fractal, permutation
 from worldgen.shore_lines import mean_fetch, shore_distance
+from worldgen.surfaces import splat
 from worldgen.terrain import make_terrain
 
 Land = NDArray[np.float64]
@@ -240,12 +244,43 @@ def test_the_river_crosses_its_delta_to_the_sea() -> None:
 
 
 def test_a_world_has_its_coast_unless_it_is_turned_off() -> None:
-    values = {"preset": "temperate", "size": 129, "seed": 7, "spacing": 8.0, "terrain": {"base": -25.0}}
+    values = {"preset": "archipelago", "size": 129, "seed": 7, "spacing": 8.0, "terrain": {"source": "noise"}}
     bare = make_terrain(WorldConfig(**values, erosion={"coast": 0})).elevation
     shaped = make_terrain(WorldConfig(**values)).elevation
-    assert 0.01 < (bare < 0).mean() < 0.5
+    assert 0.01 < (bare < 0).mean() < 0.9
     assert 0.001 < (shaped != bare).mean() < 0.3
-    assert route(shaped, 8.0, sea_level=0.0).lake_depth.max() == 0
+
+
+def test_water_that_sand_cuts_off_keeps_an_inlet() -> None:
+    ground = np.full((60, 80), -4.0)
+    ground[:, 70:] = 5.0
+    before = ground < 0
+    ground[10:50, 30:36] = 1.5  # a bar, and spits from its ends to the land
+    ground[10:14, 30:70], ground[46:50, 30:70] = 1.5, 1.5
+    assert (before & (ground < 0) & ~sea_mask(ground, 0.0)).any()
+    deltas.open_inlets(ground, before, 4.0)
+    assert not (before & (ground < 0) & ~sea_mask(ground, 0.0)).any()
+    assert (ground[18:42, 40:70] == -4).all()
+    assert (ground[:, 70:] == 5).all()
+
+
+def test_beaches_are_sand_and_the_walls_above_them_are_not() -> None:
+    # A gentle coast in the north, a wall in the south.
+    x = (np.arange(121) - 60.3) * 3.0
+    ground = np.where(np.arange(160)[:, None] < 80, 0.06 * x, np.where(x > 0, 1.6 * x, x)).astype(np.float32)
+    shaped = shape_coasts(ground, 3.0, sea_level=0.0)
+    heightmap = Heightmap(shaped, Grid.centred(shaped.shape, 3.0))
+    water, biomes = maps(heightmap)
+    weights = splat(heightmap, water, biomes, seed=1)
+    sand = weights.weights[weights.names.index("sand")]
+    beach = (shaped > ground + 0.1) & (shaped > 0)
+    assert beach[20:60].sum() > 100
+    assert sand[20:60][beach[20:60]].mean() > 0.8
+    wall = np.zeros(ground.shape, bool)
+    wall[100:, 62:] = True
+    np.testing.assert_array_equal(shaped[wall], ground[wall])
+    assert sand[wall].max() < 0.15
+    assert sand[20:60, 100:].max() < 0.05  # 120 m inland
 
 
 def test_bad_input_is_named() -> None:
