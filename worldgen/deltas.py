@@ -44,7 +44,7 @@ BEND = 5.0  # cells over which a river's way is smoothed
 LOBES = (3, 5, 8)  # around the whole circle
 
 # Metres of the width and depth of inlets, and cells of the smallest water that has one.
-INLET, INLET_DEPTH, LAGOON = 14.0, 1.2, 12
+INLET, INLET_DEPTH, LAGOON = 14.0, 1.2, 40
 
 # Smaller ones are left out: in cells times a metre, and cells of radius.
 SMALLEST, SMALLEST_RADIUS = 40.0, 4.0
@@ -176,34 +176,7 @@ def _channels(
 def _middle(covered: BoolArray, plain: BoolArray, head: FloatArray) -> FloatArray:
     """Return (N, 2) rows and columns, half a cell apart, from a delta's head along its middle to the sea."""
     away = ndimage.distance_transform_edt(np.pad(covered, 1))[1:-1, 1:-1]
-    return _way(1.0 / np.maximum(away, 1.0), plain, covered & ~plain, head)
-
-
-def _way(cost: FloatArray, through: BoolArray, ends: BoolArray, start: FloatArray) -> FloatArray:
-    """Return (N, 2) rows and columns, half a cell apart, of a cheap way from next to ``start`` to an end.
-
-    Parameters
-    ----------
-    cost : (H, W) of a step of one cell.
-    through, ends : (H, W) bool.
-    start : (2,) row and column.
-    """
-    width = through.shape[1] + 2
-    level = flow.frame(np.where(ends, 0.0, np.where(through, 1.0, np.inf)), np.inf)
-    receivers = np.full(level.size, -1, np.int32)
-    price = flow.frame(np.where(through, cost, np.inf), np.inf)
-    lead_through(level, np.ones(level.size), price, receivers, width)
-    starts = np.flatnonzero(receivers >= 0)
-    if starts.size == 0:
-        return np.zeros((0, 2))
-    row, column = starts // width - 1 - start[0], starts % width - 1 - start[1]
-    way = [int(starts[np.argmin(row**2 + column**2)])]
-    while receivers[way[-1]] >= 0:
-        way.append(int(receivers[way[-1]]))
-    line = np.stack([np.array(way) // width - 1, np.array(way) % width - 1], axis=1).astype(np.float64)
-    line = ndimage.gaussian_filter1d(line, BEND, axis=0, mode="nearest")
-    steps = np.arange(0.0, len(line) - 0.5, 0.5)
-    return np.stack([np.interp(steps, np.arange(len(line)), line[:, axis]) for axis in (0, 1)], axis=1)
+    return _way(_cheapest(1.0 / np.maximum(away, 1.0), plain, covered & ~plain), head, plain.shape)
 
 
 def open_inlets(ground: FloatArray, before: BoolArray, spacing: float) -> None:
@@ -216,22 +189,53 @@ def open_inlets(ground: FloatArray, before: BoolArray, spacing: float) -> None:
     spacing : metres.
     """
     sea = sea_mask(ground, 0.0)
-    labels, count = ndimage.label(before & (ground < 0) & ~sea, structure=np.ones((3, 3), int))
-    if count == 0 or not sea.any():
+    labels, _ = ndimage.label(before & (ground < 0) & ~sea, structure=np.ones((3, 3), int))
+    large = np.flatnonzero(np.bincount(labels.ravel())[1:] >= LAGOON) + 1
+    if large.size == 0:
         return
     away = ndimage.distance_transform_edt(~sea)
     middle = ndimage.distance_transform_edt(np.pad(before, 1))[1:-1, 1:-1]
     cost = (1.0 + np.maximum(ground, 0.0)) / np.maximum(middle, 1.0)
+    receivers = _cheapest(cost, before & ~sea, sea)
     marks = np.zeros(ground.shape, bool)
-    for label, window in enumerate(ndimage.find_objects(labels), start=1):
-        own = np.argwhere(labels[window] == label) + [part.start for part in window]
-        if len(own) < LAGOON:
-            continue
-        start = own[np.argmin(away[own[:, 0], own[:, 1]])]
-        line = _way(cost, before & ~sea, sea, start.astype(np.float64))
+    for start in ndimage.minimum_position(away, labels, large):
+        line = _way(receivers, np.array(start, np.float64), ground.shape)
+        if len(line) == 0:
+            return
         at = np.rint(line).astype(int)
         depth = np.maximum(ground[at[:, 0], at[:, 1]], 0.0) + INLET_DEPTH
         carve(ground, marks, line, np.full(len(line), max(0.5 * INLET / spacing, 1.2)), depth)
+
+
+def _cheapest(cost: FloatArray, through: BoolArray, ends: BoolArray) -> flow.IntArray:
+    """Return the next cells on cheap ways to where they end, flat and framed; -1 where there is none.
+
+    Parameters
+    ----------
+    cost : (H, W) of a step of one cell.
+    through, ends : (H, W) bool.
+    """
+    level = flow.frame(np.where(ends, 0.0, np.where(through, 1.0, np.inf)), np.inf)
+    receivers = np.full(level.size, -1, np.int32)
+    price = flow.frame(np.where(through, cost, np.inf), np.inf)
+    lead_through(level, np.ones(level.size), price, receivers, through.shape[1] + 2)
+    return receivers
+
+
+def _way(receivers: flow.IntArray, start: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return (N, 2) rows and columns, half a cell apart, of the smoothed way from next to a place."""
+    width = shape[1] + 2
+    starts = np.flatnonzero(receivers >= 0)
+    if starts.size == 0:
+        return np.zeros((0, 2))
+    row, column = starts // width - 1 - start[0], starts % width - 1 - start[1]
+    way = [int(starts[np.argmin(row**2 + column**2)])]
+    while receivers[way[-1]] >= 0:
+        way.append(int(receivers[way[-1]]))
+    line = np.stack([np.array(way) // width - 1, np.array(way) % width - 1], axis=1).astype(np.float64)
+    line = ndimage.gaussian_filter1d(line, BEND, axis=0, mode="nearest")
+    steps = np.arange(0.0, len(line) - 0.5, 0.5)
+    return np.stack([np.interp(steps, np.arange(len(line)), line[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _arm(river: FloatArray, start: float, turn: float, plain: BoolArray, covered: BoolArray) -> FloatArray:
