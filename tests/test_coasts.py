@@ -11,6 +11,7 @@ from worldgen import coasts, deltas
 from worldgen.channels import CHANNEL_AREA
 from worldgen.coasts import beach_surface, berm_height, closure_depth, shape_coasts, wave_height
 from worldgen.config import WorldConfig
+from worldgen.delta_channels import open_inlets
 from worldgen.drainage import drain
 from worldgen.errors import InputError
 from worldgen.flow import frame
@@ -258,7 +259,7 @@ def test_water_that_sand_cuts_off_keeps_an_inlet() -> None:
     ground[10:50, 30:36] = 1.5  # a bar, and spits from its ends to the land
     ground[10:14, 30:70], ground[46:50, 30:70] = 1.5, 1.5
     assert (before & (ground < 0) & ~sea_mask(ground, 0.0)).any()
-    deltas.open_inlets(ground, before, 4.0)
+    open_inlets(ground, before, 4.0)
     assert not (before & (ground < 0) & ~sea_mask(ground, 0.0)).any()
     assert (ground[18:42, 40:70] == -4).all()
     assert (ground[:, 70:] == 5).all()

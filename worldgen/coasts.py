@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from worldgen.deltas import lay_deltas, open_inlets
+from worldgen.delta_channels import open_inlets
+from worldgen.deltas import lay_deltas
 from worldgen.errors import InputError
 from worldgen.heightmap import ramp
 from worldgen.hydrology import checked_elevation, sea_mask
@@ -164,9 +165,8 @@ def lay_beaches(
     closure = np.maximum(closure_depth(waves), 0.3)
     scale = np.clip(np.cbrt(bed_slope**2 * closure), *PROFILE_BOUNDS)
     face = np.interp(scale, PROFILE_BOUNDS, FACE_BOUNDS)
-    gathered = np.clip(
-        1.0 + bay / GATHERED, 0.0, 3.0
-    )  # waves turn towards headlands, and sand away from them
+    # Waves turn towards headlands, and sand away from them.
+    gathered = np.clip(1.0 + bay / GATHERED, 0.0, 3.0)
     there = ramp(waves, 0.1, 0.4) * ramp(land_slope, 0.5, 0.25) * ramp(bed_slope, 0.6, 0.25)
     there *= ramp(gathered, 0.0, 0.5) * free
     berm = berm_height(fetch) * there
