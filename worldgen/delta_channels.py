@@ -87,17 +87,17 @@ def open_inlets(ground: FloatArray, before: BoolArray, spacing: float) -> None:
     large = np.flatnonzero(np.bincount(labels.ravel())[1:] >= LAGOON) + 1
     if large.size == 0:
         return
-    away = ndimage.distance_transform_edt(~sea)
-    middle = ndimage.distance_transform_edt(np.pad(before, 1))[1:-1, 1:-1]
-    cost = (1.0 + np.maximum(ground, 0.0)) / np.maximum(middle, 1.0)
+    # Over low sand, in the middle of what was sea.
+    around = ndimage.uniform_filter(before.astype(np.float64), 11, mode="constant")
+    cost = (1.0 + np.maximum(ground, 0.0)) / np.maximum(around, 0.1) ** 2
     receivers = _cheapest(cost, before & ~sea, sea)
     marks = np.zeros(ground.shape, bool)
-    for start in ndimage.minimum_position(away, labels, large):
+    for start in ndimage.minimum_position(ground, labels, large):
         line = _way(receivers, np.array(start, np.float64), ground.shape)
         if len(line) == 0:
             return
         at = np.rint(line).astype(int)
-        depth = np.maximum(ground[at[:, 0], at[:, 1]], 0.0) + INLET_DEPTH
+        depth = np.maximum(ground[at[:, 0], at[:, 1]] + INLET_DEPTH, 0.0)
         carve(ground, marks, line, np.full(len(line), max(0.5 * INLET / spacing, 1.2)), depth)
 
 
