@@ -43,6 +43,7 @@ PLATFORM, PLATFORM_SLOPE, CLIFF_SLOPE = 0.4, 0.03, 1.7
 STRAIGHTENED, ALONG, NEAR, REACH = 30.0, 45.0, 60.0, 400.0
 # Metres of a beach that a channel keeps open, and by which a straight shore lies seaward for twice the sand.
 KEPT_FREE, GATHERED = 12.0, 5.0
+THICK = 12.0  # metres of sand from which on less is laid, up to twice as much
 BARE = 50.0  # metres by which sand would begin behind the shore where it has none
 
 
@@ -157,8 +158,11 @@ def lay_beaches(
     rock *= ramp(waves, 0.2, 0.5) * np.clip(1.0 - bay / GATHERED, 0.0, 2.0)
     width = np.sqrt(2.0 * rock / np.maximum(land_slope, 0.1))
     cut = PLATFORM + PLATFORM_SLOPE * inland + CLIFF_SLOPE * np.maximum(inland - width, 0.0)
+    # The cliff's top is where it meets the mean slope; walls farther inland are none of the waves'.
+    top = CLIFF_SLOPE * width / (CLIFF_SLOPE - np.minimum(land_slope, 1.0))
+    reached = (inland > 0) & (width > 0) & (inland < 2.0 * top)
     taken = np.zeros(above.shape)
-    taken[cells] = np.where((inland > 0) & (width > 0), np.maximum(ground - cut, 0.0), 0.0)
+    taken[cells] = np.where(reached, np.clip(ground - cut, 0.0, 2.0 * top - inland), 0.0)
     ground = ground - gaussian_filter(taken, 0.7, truncate=3)[cells]  # a sharper brink would show the grid
 
     # Sand: coarser where the bed is steep, so that its profile meets the bed at the closure depth.
@@ -173,8 +177,12 @@ def lay_beaches(
     advance = SAND * strength * waves * gathered / (berm + closure)  # Bruun's rule: the whole profile moves
     landward = straight[cells] + advance * there - BARE * (1.0 - there)
     sand = beach_surface(landward, scale, face, berm, closure)
+    lift = np.where(there > 0.02, np.maximum(sand - ground, 0.0), 0.0)
+    # Over the deep next to a coarse grid's shore it would be a mountain of sand.
+    thick = np.maximum(lift - THICK, 0.0)
+    lift = np.minimum(lift, THICK) + THICK * thick / (THICK + thick)
     shaped = above.copy()
-    shaped[cells] = np.where(there > 0.02, np.maximum(ground, sand), ground)
+    shaped[cells] = ground + lift
     return shaped
 
 
