@@ -284,6 +284,15 @@ def test_beaches_are_sand_and_the_walls_above_them_are_not() -> None:
     assert sand[20:60, 100:].max() < 0.05  # 120 m inland
 
 
+def test_the_foot_of_a_low_cliff_is_rock() -> None:
+    ground = planar(0.4, 0.7).astype(np.float32)
+    shaped = shape_coasts(ground, 3.0, sea_level=0.0)
+    heightmap = Heightmap(shaped, Grid.centred(shaped.shape, 3.0))
+    _, biomes = maps(heightmap)
+    assert biomes.weight("beach")[:, 61:64].mean() < 0.3
+    assert biomes.weight("bare")[:, 61:64].mean() > 0.6
+
+
 def test_bad_input_is_named() -> None:
     with pytest.raises(InputError, match="strength -1"):
         shape_coasts(np.zeros((4, 4)), 4.0, sea_level=0.0, strength=-1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, uniform_filter
+from scipy.ndimage import distance_transform_edt, maximum_filter, uniform_filter
 
 from worldgen.climate import make_climate
 from worldgen.config import ClimateConfig
@@ -102,6 +102,10 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
         if open_sea.any():
             inland = grid.spacing * distance_transform_edt(~open_sea)
             beach *= ramp(inland + 10 * speckle, *BEACH_WIDTH[::-1])
+        # At the foot of a sea cliff lies rock.
+        foot = ramp(maximum_filter(slope, 2 * int(12 / grid.spacing) + 1), 32, 42)
+        bare = np.maximum(bare, beach * foot)
+        beach = beach * (1 - foot)
     # Lava, ash and fresh moraine, more of it towards the summits, where it is youngest.
     youth = 0.9 * above / 1000 + 0.5 * patches + 0.01 * slope + 1.4 * climate.barren
     barren = ramp(youth, 0.95, 1.25) * np.float32(min(4 * climate.barren, 1.0))
