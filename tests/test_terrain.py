@@ -98,6 +98,22 @@ def test_dunes_stand_on_flat_ground_only():
     assert dunes(wall, grid, 12.0, seed=1).max() == 0
 
 
+def test_dunes_lie_where_the_climate_is_dry():
+    def sand(**climate):
+        plain = {"source": "noise", "shape": "plains", "relief": 15.0}
+        values = {"preset": "desert", "size": 129, "seed": 7, "erosion": {"rivers": 0}, "climate": climate}
+        high, none = (
+            make_terrain(WorldConfig(**values, terrain={**plain, "dunes": height})).elevation
+            for height in (14.0, 0.0)
+        )
+        return high - none
+
+    dry, half, wet = sand(), sand(moisture=0.25), sand(moisture=0.8)
+    assert dry.max() > 5
+    assert 0 < half.mean() < 0.7 * dry.mean()
+    assert wet.max() == 0
+
+
 def test_the_lee_side_is_the_steep_one():
     grid = Grid.centred((257, 257), 1.0)
     sand = dunes(np.zeros((257, 257), np.float32), grid, 10.0, seed=2).astype(np.float64)

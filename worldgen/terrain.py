@@ -23,6 +23,8 @@ from scipy.ndimage import (
     minimum_filter,
 )
 
+from worldgen.climate import dune_mobility, precipitation, temperature
+from worldgen.coasts import shape_coasts
 from worldgen.config import WorldConfig
 from worldgen.dem import read_dem
 from worldgen.drainage import drain, river_cells
@@ -256,10 +258,10 @@ def _refined_window(
 
 
 def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
-    """Let water and ice cut and slopes that are too steep slide, lay mesa steps, river beds and dunes.
+    """Let water and ice cut and steep slopes slide; lay mesa steps, coasts, river beds and dunes.
 
     A file's land was eroded by nature: it stays as it is. The endless land of a style was eroded as it was
-    made: it only gets river beds, and dunes of its own or of the height that is asked for.
+    made: it only gets coasts, river beds, and dunes of its own or of the height that is asked for.
     """
     if config.terrain.source == "dem":
         return heightmap
@@ -304,6 +306,15 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             sea_level=config.sea_level,
         )
     elevation = elevation.astype(np.float32)
+    if config.erosion.coast > 0 and config.sea_level is not None:
+        elevation = shape_coasts(
+            elevation,
+            spacing,
+            sea_level=config.sea_level,
+            wind=config.climate.wind,
+            strength=config.erosion.coast,
+            seed=child_seed(config.seed, "coasts"),
+        )
     if config.erosion.rivers > 0:
         elevation = drain(
             elevation,
@@ -312,17 +323,30 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             strength=config.erosion.rivers,
             deepest_breach=SHALLOWEST_LAKE if config.erosion.glacial > 0 else None,
         )
-    sand = np.zeros((1, 1), np.float32)
-    if config.terrain.dunes > 0:
-        sand = dunes(elevation, heightmap.grid, config.terrain.dunes, config.seed)
-    elif made_whole:
-        first = -(config.size // 2)
-        sand = _land(config).sand(first, first, config.size, config.size)
+    sand = _sand(elevation, heightmap.grid, config)
     if sand.any():
         if config.erosion.rivers > 0:
             sand = sand * _off_rivers(elevation, spacing, config.sea_level)
         elevation = elevation + sand
     return heightmap.with_elevation(elevation.astype(np.float32))
+
+
+def _sand(elevation: Array32, grid: Grid, config: WorldConfig) -> Array32:
+    """Return (H, W) metres of dunes, of the height asked for or a style's own, where it is dry enough."""
+    styled = config.terrain.source == "gan" and config.terrain.style is not None
+    if config.terrain.dunes == 0 and not styled:
+        return np.zeros((1, 1), np.float32)
+    level = elevation if config.sea_level is None else np.maximum(elevation, np.float32(config.sea_level))
+    mobile = dune_mobility(
+        temperature(level, grid.spacing, config.climate, config.sea_level),
+        precipitation(level, grid.spacing, config.climate),
+    )
+    if not mobile.any():  # and so no sand
+        return mobile
+    if config.terrain.dunes > 0:
+        return dunes(elevation, grid, config.terrain.dunes, config.seed, mobile)
+    first = -(config.size // 2)
+    return mobile * _land(config).sand(first, first, config.size, config.size)
 
 
 def _off_rivers(elevation: Array32, spacing: float, sea_level: float | None) -> Array32:
@@ -359,10 +383,13 @@ def terraces(elevation: Array32, grid: Grid, relief: float, seed: int) -> Array3
     return np.asarray(gaussian_filter((stepped - 0.16 * sway) * thickness, 0.8, mode="nearest"), np.float32)
 
 
-def dunes(elevation: Array32, grid: Grid, height: float, seed: int) -> Array32:
-    """Return (H, W) metres of sand (`dune_fields`) where the ground is not steep."""
+def dunes(elevation: Array32, grid: Grid, height: float, seed: int, mobile: Array32 | float = 1.0) -> Array32:
+    """Return (H, W) metres of sand (`dune_fields`) where the ground is not steep.
+
+    ``mobile`` : (H, W) from 0 to 1, see `worldgen.climate.dune_mobility`; in between only the highest rise.
+    """
     smooth = gaussian_filter(elevation, 60 / grid.spacing, mode="nearest")
-    room = ramp(slope_degrees(smooth, grid.spacing), 11, 4).astype(np.float64)
+    room = (ramp(slope_degrees(smooth, grid.spacing), 11, 4) * mobile).astype(np.float64)
     sand = dune_field(grid.x[None, :], grid.z[:, None], room, grid.spacing, height, seed)
     return slid(np.pad(sand, SLIDE_FRAME, mode="edge"), grid.spacing).astype(np.float32)
 
