@@ -8,7 +8,9 @@ import pytest
 from worldgen.config import WorldConfig, preset_names
 from worldgen.grid import Grid
 from worldgen.relief import macro_relief
-from worldgen.terrain import dunes, erode, fractal_terrain, make_terrain, terraces, with_water_beds
+from worldgen.terrain import dunes, erode, make_terrain, terraces
+from worldgen.terrain_sources import fractal_terrain
+from worldgen.water_beds import with_water_beds
 
 
 @pytest.mark.parametrize("preset", preset_names())
