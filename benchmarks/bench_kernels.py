@@ -15,6 +15,7 @@ import numpy as np
 
 from worldgen import flow
 from worldgen.blue_noise import poisson_disk
+from worldgen.coasts import shape_coasts
 from worldgen.drainage import drain
 from worldgen.droplets import droplets
 from worldgen.erosion import diffuse, stream_power, thermal
@@ -80,6 +81,7 @@ def main(size: int = 1025) -> None:
             coarse, 62.5, erodibility=1.4e-5, uplift=1e-3, time_step=2e4, steps=120, diffusivity=0.03
         ),
     )
+    measure("shape_coasts", lambda: shape_coasts(elevation, 4.0, sea_level=-50.0))
     measure("drain", lambda: drain(elevation, 4.0, sea_level=-200.0))
     measure(
         "stream_power, single flow, 1 step",

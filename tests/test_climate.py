@@ -13,6 +13,8 @@ from worldgen.climate import (
     STABILITY,
     WIND_SPEED,
     base_precipitation,
+    dune_mobility,
+    evaporation,
     insolation,
     make_climate,
     orographic_rate,
@@ -135,3 +137,12 @@ def test_an_island_in_the_trade_wind():
     for field in (climate.temperature, rain, climate.moisture):
         assert field.dtype == np.float32
         assert field.shape == land.elevation.shape
+
+
+def test_lancasters_index_says_where_sand_moves():
+    # M = 40 / (P / PE): 267 in the desert preset, 40 where as much falls as evaporates.
+    evaporates = evaporation(np.array([20.0], np.float32))
+    shares = np.array([0.05, 0.15, 0.4, 0.8, 1.0, 4.0], np.float32)
+    mobile = dune_mobility(np.full(6, 20.0, np.float32), shares * evaporates)
+    np.testing.assert_allclose(mobile, [1, 1, 0.5, 0, 0, 0], atol=1e-4)
+    assert np.isfinite(dune_mobility(np.float32([20.0]), np.float32([0.0]))).all()

@@ -157,6 +157,62 @@ def test_a_lake_is_as_deep_as_its_outlet() -> None:
     assert result.outflow[4, 8] > 0.3 * result.outflow.sum()
 
 
+def dammed() -> NDArray[np.float64]:
+    """A valley that falls to the south, with a dam of 8 m across it."""
+    rows, columns = np.mgrid[0:60, 0:41].astype(float)
+    ground = 100 - 0.5 * rows + 2.0 * np.abs(columns - 20)
+    ground[30:33] = np.maximum(ground[30:33], ground[30, 20] + 8)
+    return ground
+
+
+def drains(filled: NDArray[np.float64]) -> bool:
+    return all(
+        min(filled[n] for n in neighbours(filled.shape, row, column)) < filled[row, column]
+        for row in range(1, filled.shape[0] - 1)
+        for column in range(1, filled.shape[1] - 1)
+    )
+
+
+def test_a_dam_across_a_valley_is_breached() -> None:
+    ground = dammed()
+    before, after = (route(ground, 10.0, depressions=kind) for kind in ("fill", "breach"))
+    assert before.lake_depth.max() == pytest.approx(7.5, abs=0.01)
+    assert after.lake_depth.max() < 0.01
+    assert drains(after.filled)
+    cut = after.filled < ground - 0.01
+    assert 3 <= cut.sum() <= 8  # along the lowest way, which need not be straight on the dam's level top
+    assert cut[30:33].any(axis=1).all()
+    assert not cut[[*range(28), *range(33, 60)]].any()
+    assert after.outflow.sum() == pytest.approx(ground.size * 100.0)
+    # The water goes on where the valley does.
+    assert after.accumulation[31].max() > 0.9 * 31 * 41 * 100
+    for limit in ({"deepest_breach": 5.0}, {"longest_breach": 25.0}):
+        held = route(ground, 10.0, depressions="breach", **limit)
+        assert held.lake_depth.max() == pytest.approx(7.5, abs=0.01)
+
+
+def test_a_deep_or_wide_basin_stays_a_lake() -> None:
+    rows, columns = np.mgrid[0:61, 0:61] - 30.0
+    for depth, reach in ((40.0, 10.0), (8.0, 40.0)):  # deep, and with a sill far away from the pit
+        bowl = depth * np.minimum((rows**2 + columns**2) / 24**2, 1.0) - 0.2 * np.hypot(rows, columns)
+        filled, breached = (route(bowl, reach, depressions=kind) for kind in ("fill", "breach"))
+        assert filled.lakes().sum() > 500
+        assert breached.lakes().sum() > 0.9 * filled.lakes().sum()
+
+
+@pytest.mark.parametrize("sea_level", [None, 10.0])
+def test_all_water_drains_after_breaching(sea_level: float | None) -> None:
+    ground = rough((40, 33), 4)
+    options = {"sea_level": sea_level, "deepest_breach": 40.0}
+    found = [route(ground, 10.0, depressions=kind, **options) for kind in ("fill", "breach")]
+    if sea_level is None:
+        assert drains(found[1].filled)
+    assert (found[1].filled[found[1].sea] == 10.0).all()
+    assert found[1].outflow.sum() == pytest.approx(ground.size * 100.0)
+    assert found[1].lake_depth.sum() < 0.75 * found[0].lake_depth.sum()
+    assert (found[1].filled <= found[0].filled + FILL_SLOPE * 10.0 * ground.size).all()
+
+
 def test_the_sea_comes_in_over_the_edge_only() -> None:
     ground = np.full((7, 7), 5.0)
     ground[0:3, 3] = -1.0  # an inlet in the north
@@ -233,5 +289,9 @@ def test_other_bad_input_is_refused() -> None:
             route(np.zeros((4, 4)), spacing)
     with pytest.raises(InputError, match=r"found method 'd8'; .*Allowed: dinf, multiple, steepest"):
         route(np.zeros((4, 4)), 1.0, method="d8")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^found depressions 'brech'; .*breach.*$"):
+        route(np.zeros((4, 4)), 1.0, depressions="brech")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="found -1 deep"):
+        route(np.zeros((4, 4)), 1.0, deepest_breach=-1)
     with pytest.raises(InputError, match="sea_level must be"):
         route(np.zeros((4, 4)), 1.0, sea_level=np.nan)

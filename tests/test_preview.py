@@ -328,7 +328,7 @@ def test_texture_lies_as_gltf_says_and_masks_are_cut_out(can_draw: None) -> None
     assert (layers.surface[6, 6, 2]) == 255  # marked as foliage
 
 
-def test_vertex_colors_tint_and_level_water_alone_is_sea(can_draw: None) -> None:
+def test_vertex_colors_tint_and_still_water_alone_is_sea(can_draw: None) -> None:
     water = quad(PBRMaterial("w", alpha_mode="BLEND"))
     colors = np.tile(np.float32([0.2, 0.5, 0.1, 0.5]), (4, 1))
     parts = preview_raster.flatten(lit(dataclasses.replace(water, colors=colors)))
@@ -337,9 +337,9 @@ def test_vertex_colors_tint_and_level_water_alone_is_sea(can_draw: None) -> None
     expected = 255 * np.array([0.2, 0.5, 0.1]) ** (1 / 2.2)
     np.testing.assert_allclose(layers.color[8, 8], expected, atol=2)
     ground = quad(plain("ground", (0.5, 0.5, 0.5)), 50)
-    falling = dataclasses.replace(water, positions=water.positions + np.float32([[0, 5, 0], [0, 0, 0]] * 2))
+    flowing = dataclasses.replace(water, velocity=np.zeros((4, 2), np.float32))
     assert preview.relief_of(preview_raster.flatten(lit(ground, water))).sea == 0.0
-    assert preview.relief_of(preview_raster.flatten(lit(ground, falling))).sea is None
+    assert preview.relief_of(preview_raster.flatten(lit(ground, flowing))).sea is None
 
 
 def test_normal_map_tilts_toward_its_green_axis(can_draw: None) -> None:

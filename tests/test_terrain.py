@@ -8,7 +8,9 @@ import pytest
 from worldgen.config import WorldConfig, preset_names
 from worldgen.grid import Grid
 from worldgen.relief import macro_relief
-from worldgen.terrain import dunes, erode, fractal_terrain, make_terrain, terraces, with_water_beds
+from worldgen.terrain import dunes, erode, make_terrain, terraces
+from worldgen.terrain_sources import fractal_terrain
+from worldgen.water_beds import with_water_beds
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -96,6 +98,22 @@ def test_dunes_stand_on_flat_ground_only():
     assert 6 < flat.max() <= 15
     wall = np.tile(np.arange(129, dtype=np.float32)[:, None] * 4, (1, 129))
     assert dunes(wall, grid, 12.0, seed=1).max() == 0
+
+
+def test_dunes_lie_where_the_climate_is_dry():
+    def sand(**climate):
+        plain = {"source": "noise", "shape": "plains", "relief": 15.0}
+        values = {"preset": "desert", "size": 129, "seed": 7, "erosion": {"rivers": 0}, "climate": climate}
+        high, none = (
+            make_terrain(WorldConfig(**values, terrain={**plain, "dunes": height})).elevation
+            for height in (14.0, 0.0)
+        )
+        return high - none
+
+    dry, half, wet = sand(), sand(moisture=0.25), sand(moisture=0.8)
+    assert dry.max() > 5
+    assert 0 < half.mean() < 0.7 * dry.mean()
+    assert wet.max() == 0
 
 
 def test_the_lee_side_is_the_steep_one():

@@ -22,7 +22,7 @@ from worldgen.models.void_fill import load_void_net
 from worldgen.models.void_judgement import Hole, figures, holes, judge, table
 from worldgen.models.void_net import FEATURES, VoidNet, describe
 from worldgen.models.void_surface import smooth_fill
-from worldgen.terrain import from_file
+from worldgen.terrain_sources import from_file
 
 FloatArray = NDArray[np.float32]
 

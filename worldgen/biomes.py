@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, maximum_filter, uniform_filter
 
 from worldgen.climate import evaporation, make_climate, runoff
 from worldgen.config import ClimateConfig
@@ -39,6 +40,10 @@ BIOMES = (
 SNOW_LINE = -3.7
 SNOW_LINE_LATITUDE = 47.0
 SNOW_LINE_PER_DEGREE = 0.2
+
+
+# Metres from the sea to which all low ground is beach, and from which on none is.
+BEACH_WIDTH = (25.0, 55.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +108,16 @@ def classify(heightmap: Heightmap, hydrology: Hydrology, climate: ClimateConfig,
     beach = np.zeros_like(above)
     if sea_level is not None:
         beach = ramp(above + 1.5 * speckle, 4.5, 1.5) * ramp(slope, 24, 10) * (1 - water)
+        # The plains of deltas are as low, and green; the sea in their channels is no open water.
+        around = uniform_filter(water, 2 * int(20 / grid.spacing) + 1, mode="nearest")
+        open_sea = hydrology.sea & (around > 0.35)
+        if open_sea.any():
+            inland = grid.spacing * distance_transform_edt(~open_sea)
+            beach *= ramp(inland + 10 * speckle, *BEACH_WIDTH[::-1])
+        # At the foot of a sea cliff lies rock.
+        foot = ramp(maximum_filter(slope, 2 * int(12 / grid.spacing) + 1), 32, 42)
+        bare = np.maximum(bare, beach * foot)
+        beach = beach * (1 - foot)
     # Lava, ash and fresh moraine, more of it towards the summits, where it is youngest.
     youth = 0.9 * above / 1000 + 0.5 * patches + 0.01 * slope + 1.4 * climate.barren
     barren = ramp(youth, 0.95, 1.25) * np.float32(min(4 * climate.barren, 1.0))

@@ -45,7 +45,12 @@ def build(config: WorldConfig, *, progress: Callable[[str, int, int], None] | No
     report("terrain", 1, 1)
     report("land", 0, 2)
     hydrology = route(
-        heightmap.elevation, heightmap.grid.spacing, sea_level=config.sea_level, connected_sea=False
+        heightmap.elevation,
+        heightmap.grid.spacing,
+        sea_level=config.sea_level,
+        connected_sea=False,
+        # Land that was made drains already; a file has bridges and dams in its valleys.
+        depressions="breach" if config.terrain.source == "dem" else "fill",
     )
     report("land", 1, 2)
     biomes = classify(heightmap, hydrology, config.climate, seed)

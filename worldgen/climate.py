@@ -43,6 +43,8 @@ FINEST_RAIN = 256  # cells per side; rain has no finer structure
 EVAPORATION = 58.93
 LEAST_BIOTEMPERATURE = 3.0
 LEAST_DEMAND = 50.0  # mm per year that the air takes up even over ice
+# Percentage of hours in which wind moves dry sand; deserts and shores have some 20 to 60.
+WINDY_HOURS = 40.0
 # Of the moisture index: 0.5 where rain equals evaporation, and so much for each doubling.
 MOISTURE_PER_OCTAVE = 0.17
 
@@ -153,6 +155,21 @@ def precipitation(elevation: NDArray[np.floating], spacing: float, config: Clima
         fine = zoom(factor, step, order=1, grid_mode=True, mode="nearest")
         factor = fine[: elevation.shape[0], : elevation.shape[1]]
     return np.asarray(base * factor, np.float32)
+
+
+def dune_mobility(temperature: Field, precipitation: Field) -> Field:
+    """Return (H, W) float32 from 0 to 1, how freely wind moves sand: 0 where plants hold it, 1 where none do.
+
+    Lancaster's index M = W / (P / PE), W the percentage of hours with wind that moves sand (N. Lancaster,
+    "Development of linear dunes in the southwestern Kalahari", Journal of Arid Environments 14, 1988): below
+    50 dunes are overgrown, above 200 bare from foot to crest.
+
+    Parameters
+    ----------
+    temperature, precipitation : (H, W) °C, mm per year.
+    """
+    index = WINDY_HOURS * evaporation(temperature) / np.maximum(precipitation, 1.0)
+    return ramp(np.log2(index), np.log2(50), np.log2(200))
 
 
 def _averaged(elevation: FloatArray, step: int) -> FloatArray:

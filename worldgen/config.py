@@ -92,7 +92,12 @@ class TerrainConfig(_Part):
         2500.0, gt=10, le=200_000, description="distance between neighbouring summits or islands, metres"
     )
     base: float = Field(0.0, ge=-11_000, le=9000, description="elevation of the low ground, metres")
-    dunes: float = Field(0.0, ge=0, le=200, description="height of sand dunes on flat dry ground, metres")
+    dunes: float = Field(
+        0.0,
+        ge=0,
+        le=200,
+        description="height of sand dunes on flat ground, metres, where the climate is dry enough",
+    )
     dem: Path | None = Field(None, description="elevation file: .tif, .hgt, .png (16 bit) or .npy")
     dem_fit: bool = Field(
         True,
@@ -139,13 +144,16 @@ class ErosionConfig(_Part):
         description="how readily rivers lay down what they carry: fans and plains; flow 'single'",
     )
     glacial: float = Field(
-        0.0, ge=0, le=10, description="time that glaciers of an ice age cut, by the climate; 0 turns it off"
+        0.0, ge=0, le=10, description="ice ages in which glaciers cut, by the climate; 0 turns it off"
     )
     droplets: float = Field(
         0.0, ge=0, le=10, description="drops of rain a vertex, which cut fine gullies; 0 turns them off"
     )
     rivers: float = Field(
         1.0, ge=0, le=10, description="width and depth of river beds; 0 leaves the pits in their way"
+    )
+    coast: float = Field(
+        1.0, ge=0, le=10, description="sand and rock that waves move, and what deltas hold; 0 turns it off"
     )
 
     @model_validator(mode="after")

@@ -151,7 +151,7 @@ def drain(
     # Ground that drained elsewhere may now stand below its way out by a little: that is filled. Rounded
     # first, so that no two neighbours become equal when the caller does.
     surface = flow.frame(np.where(sea, level, changed).astype(np.float32).astype(np.float64), np.inf)
-    visited, outlets = _outlets(sea)
+    visited, outlets = flow.outlets(sea)
     flow.flood(surface, visited, outlets, tree.width, _least_step(level, spacing))
     result = flow.unframe(surface, ground.shape)
     kept = sea | flow.unframe(wet, ground.shape) | (result == ground.astype(np.float32))
@@ -163,15 +163,6 @@ def drain(
 def _least_step(level: FloatArray, spacing: float) -> float:
     """Return the metres that a bed falls from cell to cell: enough to outlast rounding to float32."""
     return max(BED_SLOPE * spacing, 2.0 * float(np.spacing(np.float32(np.abs(level).max()))))
-
-
-def _outlets(sea: BoolArray) -> tuple[ByteArray, IntArray]:
-    """Return framed marks and flat indices of where water may leave: sea and edge."""
-    out = sea.copy()
-    out[[0, -1]] = True
-    out[:, [0, -1]] = True
-    marks = flow.frame(out.astype(np.uint8), 2)
-    return marks, np.flatnonzero(marks == 1).astype(np.int32)
 
 
 def _tree(
@@ -192,7 +183,7 @@ def _tree(
     swell *= height + SWELL_TRACE * spacing
     beneath = float(level.min()) - spacing  # water next to the sea flows into it
     routing = flow.frame(np.where(sea, beneath, level + swell), np.inf)
-    visited, outlets = _outlets(sea)
+    visited, outlets = flow.outlets(sea)
     parents = drainage_tree.spill_tree(routing, visited, outlets, width)
     receivers = dinfinity.single_receivers(routing, parents >= 0, width)
     pits = np.flatnonzero((parents >= 0) & (receivers < 0)).astype(np.int32)

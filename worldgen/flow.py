@@ -39,6 +39,15 @@ def unframe(framed: NDArray[Number], shape: tuple[int, int]) -> NDArray[Number]:
     return np.ascontiguousarray(framed.reshape(rows + 2, columns + 2)[1:-1, 1:-1])
 
 
+def outlets(sea: NDArray[np.bool_]) -> tuple[ByteArray, IntArray]:
+    """Return framed marks and flat indices of where water may leave: sea and edge."""
+    out = sea.copy()
+    out[[0, -1]] = True
+    out[:, [0, -1]] = True
+    marks = frame(out.astype(np.uint8), 2)
+    return marks, np.flatnonzero(marks == 1).astype(np.int32)
+
+
 @kernel
 def neighbour_offsets(width: int) -> NDArray[np.int64]:
     """Return the (8,) flat offsets of a cell's neighbours, in the order of `DISTANCE`."""

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen import dinfinity, drainage_tree, flow
+from worldgen.breaching import breached
 from worldgen.errors import InputError, nearest
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 Method = Literal["multiple", "steepest", "dinf"]
 METHODS: tuple[Method, ...] = get_args(Method)
+Depressions = Literal["fill", "breach"]
+DEPRESSIONS: tuple[Depressions, ...] = get_args(Depressions)
 
 # A raised cell lies this slope above the one it drains to: 1 cm over a kilometre, and far above what rounding
 # in float64 could swallow at any elevation on Earth.
@@ -23,6 +26,10 @@ FILL_SLOPE = 1e-5
 # Quinn's 1 spreads a valley's water over several cells, 2 shows the eight directions of the grid; 1.5 needs a
 # square root where any other power costs three times the time of the whole step.
 FLOW_EXPONENT = 1.5
+
+# Metres. On 40 real tiles of 10 to 40 m a cell breaches leave a quarter of the lakes' area and 7 % of their
+# number; basins wider than 0.5 km² and deeper than 15 m keep 89 % of theirs, but 55 % with twice the limits.
+DEEPEST_BREACH, LONGEST_BREACH = 15.0, 500.0
 
 # How many cells from the edge inwards tell the slope on which water leaves the map.
 EXIT_CELLS = 4
@@ -35,7 +42,7 @@ class Hydrology:
     Attributes
     ----------
     filled : (H, W) float64, metres, the water surface: the sea's level over the sea, lakes filled to their
-        outlet with a slope of `FILL_SLOPE` towards it, bare ground elsewhere.
+        outlet with a slope of `FILL_SLOPE` towards it, bare ground elsewhere; below it in a breach.
     accumulation : (H, W) float64, m² of ground whose water passes through the cell, its own included. A cell
         of the sea holds what flows into it.
     outflow : (H, W) float64, m² whose water ends here, in the sea or over the map's edge; in sum the
@@ -115,11 +122,7 @@ def water_surface(
     """
     level = elevation if sea_level is None else np.where(sea, sea_level, elevation)
     surface = flow.frame(level, np.inf)
-    edge = np.zeros(elevation.shape, bool)
-    edge[[0, -1]] = True
-    edge[:, [0, -1]] = True
-    visited = flow.frame((edge | sea).astype(np.uint8), 2)
-    outlets = np.flatnonzero(visited == 1).astype(np.int32)
+    visited, outlets = flow.outlets(sea)
     flow.flood(surface, visited, outlets, elevation.shape[1] + 2, FILL_SLOPE * spacing)
     return surface
 
@@ -182,6 +185,9 @@ def route(
     sea_level: float | None = None,
     connected_sea: bool = True,
     method: Method = "multiple",
+    depressions: Depressions = "fill",
+    deepest_breach: float = DEEPEST_BREACH,
+    longest_breach: float = LONGEST_BREACH,
 ) -> Hydrology:
     """Find the sea, fill the lakes and let rain run down.
 
@@ -195,24 +201,38 @@ def route(
         two beside the steepest direction (D-infinity; Tarboton 1997), which spreads it least without
         favouring the grid's directions; "steepest" sends all to one (D8; O'Callaghan, Mark 1984), which
         draws straight lines along the grid.
+    depressions : "fill" makes a lake of every hollow. "breach" first lets water through what dams it, where
+        no way out along the lowest ground need be cut deeper or longer than the next two (Lindsay 2016):
+        elevation models have bridges, dams and noise across their valleys, and gorges narrower than a cell.
+        There the water runs below the ground. What remains is filled.
+    deepest_breach, longest_breach : metres.
 
     Raises
     ------
-    InputError : the elevation is not a finite (H, W) array, the spacing not positive, or the method unknown.
+    InputError : the elevation is not a finite (H, W) array, the spacing not positive, or an option unknown.
     """
     ground = checked_elevation(elevation, spacing)
     if method not in METHODS:
         raise InputError(f"found method {method!r}; {nearest(str(method), METHODS)}")
+    if depressions not in DEPRESSIONS:
+        raise InputError(f"found depressions {depressions!r}; {nearest(str(depressions), DEPRESSIONS)}")
+    if not (deepest_breach >= 0 and longest_breach >= 0):
+        raise InputError(f"breaches need metres >= 0; found {deepest_breach} deep and {longest_breach} long")
     if sea_level is not None and not np.isfinite(sea_level):
         raise InputError(f"sea_level must be a number of metres or None; found {sea_level}")
     shape = ground.shape
     sea = np.zeros(shape, bool) if sea_level is None else sea_mask(ground, sea_level, connected=connected_sea)
-    surface = water_surface(ground, spacing, sea, sea_level)
+    open_ground = ground
+    if depressions == "breach":
+        level = ground if sea_level is None else np.where(sea, sea_level, ground)
+        cut = breached(level, sea, FILL_SLOPE * spacing, deepest_breach, longest_breach / spacing)
+        open_ground = np.where(sea, ground, cut)
+    surface = water_surface(open_ground, spacing, sea, sea_level)
     accumulation = flow.frame(np.full(shape, spacing**2), 0.0)
     outflow = run_down(surface, sea, method, accumulation)
     filled = flow.unframe(surface, shape)
     area = flow.unframe(accumulation, shape)
-    lake_depth = np.where(sea, 0.0, filled - ground).astype(np.float32)
+    lake_depth = np.where(sea, 0.0, np.maximum(filled - ground, 0.0)).astype(np.float32)
     return Hydrology(
         filled=filled,
         accumulation=area,

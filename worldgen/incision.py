@@ -90,9 +90,11 @@ class Incision:
                 break
             last = change < _SETTLED or sweep == _ITERATIONS - 1
             exported = carry(
+                height,
                 before,
                 self._result,
                 self._surface,
+                rivers.level,
                 rivers.label,
                 rivers.direction,
                 rivers.order,
@@ -102,7 +104,15 @@ class Incision:
                 last,
             )
             if last:
-                fill_lakes(before, self._result, self._surface, rivers.label, rivers.order, fill)
+                fill_lakes(
+                    height,
+                    self._result,
+                    self._surface,
+                    rivers.level,
+                    rivers.label,
+                    rivers.order,
+                    fill,
+                )
                 break
         raised, eroded, deposited = sums(height, before, self._result, rivers.order)
         budget.uplift += raised * area

@@ -35,8 +35,6 @@ SHADOW_SIZE = 3072
 MAXIMUM_SIZE = 8192
 # Metres from which an object counts as in the way of a person.
 TALL = 1.5
-# Metres within which a water surface is level: a sea, not a river.
-LEVEL = 0.5
 DEFAULT_SUN = DirectionalLight((0.74, -0.52, 0.42), (1.0, 0.94, 0.84))
 
 
@@ -181,9 +179,12 @@ def ground_parts(parts: Sequence[Part]) -> list[Part]:
 
 
 def relief_of(parts: Sequence[Part]) -> Relief:
-    """Return the coarse relief of the ground, with the level of the largest level water surface."""
+    """Return the coarse relief of the ground, with the level of the largest water surface: a sea.
+
+    Water with a current is a river or a lake, which does not go on beyond the world.
+    """
     waters = [part for part in parts if part.water and part.placements is None]
-    waters = [part for part in waters if np.ptp(part.mesh.positions[:, 1]) < LEVEL]
+    waters = [part for part in waters if part.mesh.velocity is None]
     sea = None
     if waters:
         spans = [float(np.prod(np.ptp(part.positions()[:, [0, 2]], axis=0))) for part in waters]

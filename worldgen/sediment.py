@@ -24,7 +24,7 @@ class SedimentBudget:
     eroded : lost where the ground fell.
     deposited : gained where sediment raised it, on land and in lakes.
     exported : carried into the sea and over the map's edge, as summed along the rivers.
-    creep : lost to a fixed edge by diffusion.
+    creep : lost over the edge by diffusion.
     """
 
     uplift: float = 0.0
@@ -36,9 +36,11 @@ class SedimentBudget:
 
 @kernel
 def carry(
+    height: FloatArray,
     before: FloatArray,
     result: FloatArray,
     surface: FloatArray,
+    level: FloatArray,
     label: IntArray,
     direction: ByteArray,
     order: IntArray,
@@ -50,22 +52,27 @@ def carry(
     """Carry what is cut downstream and let lakes hold it back; return what leaves the map, in metres.
 
     ``load`` becomes what comes in from upstream, ``fill`` the share of each lake's depth that is filled. In
-    the ``last`` call the result is adjusted: no river lays down more than it carries.
+    the ``last`` call the result is adjusted: no river lays down more than it carries, nor above what flows
+    into it, or it would dam that. The rest goes on downstream.
     """
     offsets = neighbour_offsets(width)
     load[:] = 0.0
     room = np.zeros(fill.size)
+    lowest = np.full(result.size if last else 0, np.inf)  # of what flows into a cell
     exported = 0.0
     for cell in order:
         side = direction[cell]
-        out = load[cell] + before[cell] - result[cell]
-        if out < 0.0:
-            if last:
-                result[cell] = before[cell] + load[cell]
-                surface[cell] = max(surface[cell], result[cell])
-            out = 0.0
         basin = label[cell]
-        if basin > 0:
+        drowned = level[basin] > height[cell]
+        if last and result[cell] > before[cell]:
+            most = before[cell] + load[cell]
+            if not drowned:
+                most = min(most, max(lowest[cell], before[cell]))
+            if result[cell] > most:
+                result[cell] = most
+                surface[cell] = max(surface[cell], most)
+        out = max(load[cell] + before[cell] - result[cell], 0.0)
+        if drowned:
             room[basin] += max(surface[cell] - result[cell], 0.0)
         if side >= STAYS:
             exported += out
@@ -76,14 +83,17 @@ def carry(
             out -= fill[basin] * room[basin]
             out = max(out, 0.0)
         load[receiver] += out
+        if last:
+            lowest[receiver] = min(lowest[receiver], level[basin] if drowned else result[cell])
     return exported
 
 
 @kernel
 def fill_lakes(
-    before: FloatArray,
+    height: FloatArray,
     result: FloatArray,
     surface: FloatArray,
+    level: FloatArray,
     label: IntArray,
     order: IntArray,
     fill: FloatArray,
@@ -91,7 +101,7 @@ def fill_lakes(
     """Raise the beds of lakes in ``result``, in place, by their share of the depth."""
     for cell in order:
         basin = label[cell]
-        if basin > 0 and surface[cell] > result[cell]:
+        if level[basin] > height[cell] and surface[cell] > result[cell]:
             result[cell] += fill[basin] * (surface[cell] - result[cell])
 
 

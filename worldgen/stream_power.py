@@ -17,6 +17,7 @@ from worldgen.sediment import SedimentBudget
 from worldgen.single_flow import BEYOND, SingleFlow
 from worldgen.slopes import Elevation, diffuse, field, like
 
+CREEP_FRAME = 8  # cells beyond a free edge in which creep goes on
 Edges = Literal["free", "fixed"]
 Flow = Literal["multiple", "single"]
 
@@ -86,9 +87,9 @@ def stream_power(
     Water that spreads over all lower neighbours ("multiple") draws rounder land; water that keeps to the
     steepest ("single", Braun, Willett 2013) takes a fifth of the time, follows the slope's power exactly, and
     can carry sediment. There, deposition is G / area * (rate of erosion summed over all that lies upstream)
-    (Yuan et al. 2019), and lakes hold back all that comes until they are full. Without sediment no step
-    leaves a pit but in lakes; what a river lays down may dam another. Single flow draws furrows along the
-    grid's eight directions on even slopes: grow land by it, but carve finished maps by multiple flow.
+    (Yuan et al. 2019), and lakes hold back all that comes until they are full. A river lays down no more than
+    its lowest tributary can flow over, so no step leaves a pit but in lakes. Single flow draws furrows along
+    the grid's eight directions on even slopes: grow land by it, but carve finished maps by multiple flow.
 
     Two recipes that were tuned by eye on hillshades:
 
@@ -232,9 +233,23 @@ def _multiple(
         bed = np.minimum(ground, cut)
         ground = np.where(sea, ground, bed + deposition * (cut - bed))
         if diffusivity > 0:
-            smooth = diffuse(ground, spacing, amount=diffusivity * time_step)
-            ground = np.where(border, ground, smooth) if edges == "fixed" else smooth
+            ground = _crept(ground, spacing, diffusivity * time_step, edges)
     return ground
+
+
+def _crept(ground: FloatArray, spacing: float, amount: float, edges: Edges) -> FloatArray:
+    """Return the ground rounded by creep; beyond a free edge the slope inside goes on.
+
+    With nothing beyond, creep would flatten a rim around the map.
+    """
+    if edges == "fixed":
+        return np.where(_border(ground.shape), ground, diffuse(ground, spacing, amount=amount))
+    frame = [(min(CREEP_FRAME, size - 1),) * 2 for size in ground.shape]
+    wide = diffuse(np.pad(ground, frame, mode="reflect", reflect_type="odd"), spacing, amount=amount)
+    inside = tuple(
+        slice(before, before + size) for (before, _), size in zip(frame, ground.shape, strict=True)
+    )
+    return np.ascontiguousarray(wide[inside])
 
 
 def _single(
@@ -292,10 +307,8 @@ def _single(
         incision.cut(height, erodibility, raised, budget)
         if diffusivity > 0:
             land = np.where(sea, bed, flow.unframe(height, shape))
-            smooth = diffuse(land, spacing, amount=diffusivity * time_step)
-            if edges == "fixed":
-                smooth = np.where(border, land, smooth)
-                budget.creep += float((land - smooth).sum()) * spacing**2
+            smooth = _crept(land, spacing, diffusivity * time_step, edges)
+            budget.creep += float((land - smooth).sum()) * spacing**2
             sea, bed = np.zeros(shape, bool), smooth
             height = flow.frame(smooth, np.inf)
     return np.where(sea, bed, flow.unframe(height, shape))
