@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from worldgen import flow
-from worldgen.dinfinity import steepest_facet
+from worldgen.dinfinity import single_receivers, steepest_facet
 from worldgen.hydrology import ground_beyond, route
 
 # Table 1 of Tarboton 1997, facet by facet: the (row, column) of e1 and e2, and the factors ac and af.
@@ -44,17 +44,15 @@ def tarboton(ground: NDArray[np.float64], row: int, column: int) -> tuple[float,
 def angle_of(ground: NDArray[np.float64], row: int, column: int) -> float:
     """The direction of `steepest_facet` in degrees from the east, counter-clockwise."""
     width = ground.shape[1] + 2
-    straight, diagonal, share = steepest_facet(
-        flow.frame(ground, np.inf), (row + 1) * width + column + 1, width
+    facet, tangent = steepest_facet(
+        flow.frame(ground, np.inf), (row + 1) * width + column + 1, flow.neighbour_offsets(width)
     )
-    assert straight >= 0
-    angles = [
-        math.degrees(math.atan2(row + 1 - cell // width, cell % width - column - 1))
-        for cell in (straight, diagonal)
-    ]
+    assert facet >= 0
+    one, two = FACETS[facet][:2]
+    angles = [math.degrees(math.atan2(-row, column)) for row, column in (one, two)]
     turn = (angles[1] - angles[0] + 180) % 360 - 180
     assert abs(turn) == pytest.approx(45)
-    return (angles[0] + share * turn) % 360
+    return angles[0] + math.copysign(math.degrees(math.atan(tangent)), turn)
 
 
 def test_the_direction_on_a_plane_is_the_planes() -> None:
@@ -143,3 +141,73 @@ def test_cones_gather_alike_in_all_directions(inward: bool, most: float) -> None
             assert abs(error.mean()) < 0.02
     assert spread["dinf"] < most
     assert spread["steepest"] > 0.5
+
+
+def path_from(ground: NDArray[np.float64], row: int, column: int) -> NDArray[np.float64]:
+    """Return (N, 2) rows and columns of the way of `single_receivers` from a cell."""
+    width = ground.shape[1] + 2
+    inside = np.zeros(ground.shape, bool)
+    inside[1:-1, 1:-1] = True
+    receivers = single_receivers(flow.frame(ground, np.inf), flow.frame(inside, False), width)
+    way = [(row + 1) * width + column + 1]
+    while receivers[way[-1]] >= 0:
+        way.append(int(receivers[way[-1]]))
+    return np.stack(np.divmod(way, width), axis=1) - 1.0
+
+
+@pytest.mark.parametrize("degrees", [3.0, 11.0, 22.5, 38.0, 52.0, 71.0, 100.0, 160.0, 200.0, 250.0, 290.0])
+def test_a_path_down_a_plane_keeps_within_a_cell_of_its_line(degrees: float) -> None:
+    """The steepest of eight would leave it by up to 22.5 degrees: a cell after three, 15 after forty."""
+    rows, columns = np.mgrid[:81, :81] - 40.0
+    east, north = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    way = path_from(0.3 * (north * rows - east * columns), 40, 40) - 40
+    assert len(way) > 35
+    beside = np.abs(way[:, 0] * east + way[:, 1] * north)
+    assert beside.max() < 1.0
+
+
+def test_paths_down_a_cone_keep_to_its_radii() -> None:
+    rows, columns = np.mgrid[:121, :121] - 60.0
+    ground = -np.hypot(rows, columns)
+    for degrees in np.arange(4.0, 360.0, 8.0):
+        angle = math.radians(degrees)
+        start = np.rint([60 - 15 * math.sin(angle), 60 + 15 * math.cos(angle)])
+        way = path_from(ground, int(start[0]), int(start[1])) - 60
+        turned = np.unwrap(np.arctan2(-way[:, 0], way[:, 1]))
+        assert len(way) > 30
+        # One cell at the start of the way and one at its end.
+        assert (np.abs(turned - turned[0]) * np.hypot(*way.T)).max() < 60 / 15 + 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_single_receivers_are_those_of_the_highest_first(seed: int) -> None:
+    """Orlandini's rule in plain Python, from the highest cell down, with angles for the loop's tangents."""
+    random = np.random.default_rng(seed)
+    shape = (17, 23)
+    ground = random.normal(0, 1, shape) + 0.7 * np.arange(17)[:, None]
+    inside = random.uniform(size=shape) < 0.95
+    width = shape[1] + 2
+    found = single_receivers(flow.frame(ground, np.inf), flow.frame(inside, False), width)
+    framed = np.pad(ground, 1, constant_values=1e9)
+    expected = np.full(framed.shape, -1)
+    area, largest, strayed = np.ones(framed.shape), np.zeros(framed.shape), np.zeros(framed.shape)
+    cells = [(r + 1, c + 1) for r, c in np.ndindex(shape)]
+    for row, column in sorted(cells, key=lambda cell: -framed[cell]):
+        slope, angle = tarboton(framed, row, column)
+        if not inside[row - 1, column - 1] or not slope > 0:
+            continue
+        ways = []
+        for side in range(8):
+            turn = (side * math.pi / 4 - angle + math.pi) % (2 * math.pi) - math.pi
+            if abs(turn) < math.pi / 4 - 1e-9:
+                length = math.sqrt(2) if side % 2 else 1.0
+                error = strayed[row, column] + length * math.sin(turn)
+                step = -round(math.sin(side * math.pi / 4)), round(math.cos(side * math.pi / 4))
+                ways.append((abs(error), error, row + step[0], column + step[1]))
+        _, error, r, c = min(ways)
+        expected[row, column] = r * width + c
+        area[r, c] += area[row, column]
+        if (area[row, column], -abs(error)) > (largest[r, c], -abs(strayed[r, c])):
+            largest[r, c], strayed[r, c] = area[row, column], error
+    assert (expected >= 0).sum() > 200
+    np.testing.assert_array_equal(found, expected.ravel())

@@ -117,7 +117,7 @@ def test_rivers_run_downhill_on_the_water_of_the_arrays(small_world, folder):
             [np.abs(water[np.clip(row + r, 0, 128), np.clip(column + c, 0, 128)] - points[:, 2])
              for r in (-1, 0, 1) for c in (-1, 0, 1)], axis=0,
         )  # fmt: skip
-        assert near.max() < 2e-3
+        assert near.max() < 0.1  # the line leaves the middle of its cells
         properties = feature["properties"]
         assert properties["order"] >= 1
         assert 0 < properties["depth_m"] < properties["width_m"]

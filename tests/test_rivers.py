@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from worldgen import drainage, flow
-from worldgen.channels import channel_depth, channel_width
+from worldgen.channels import FULLNESS, channel_depth, channel_width
 from worldgen.drainage import drain
-from worldgen.drainage_tree import donors_first
+from worldgen.drainage_tree import donors_first, gather
 from worldgen.errors import InputError
 from worldgen.hydrology import Hydrology, route
 from worldgen.noise import fractal, permutation
@@ -92,7 +92,7 @@ def test_order_equals_the_recursion_on_random_trees(seed: int) -> None:
 @pytest.mark.parametrize("sea_level", [None, -70.0])
 def test_reaches_fall_join_and_cover_every_river_cell_once(sea_level: float | None) -> None:
     ground, water, network = carved(sea_level=sea_level)
-    assert len(network.reaches) > 20
+    assert len(network.reaches) > 15
     assert network.order.max() >= 3
     cells = 0
     for number, reach in enumerate(network.reaches):
@@ -154,6 +154,24 @@ def test_rivers_keep_to_the_beds_that_were_carved(monkeypatch: pytest.MonkeyPatc
     flat = river_network(water, channel_area=AREA)
     np.testing.assert_allclose(flat.water[river], water.filled[river], atol=1e-3)
     assert (network.water[river] >= flat.water[river] - 1e-3).all()
+
+
+def test_no_point_of_a_reach_floats_over_steep_ground() -> None:
+    """Its line is smooth: it leaves the middle of its cells, and on a slope the ground is lower there."""
+    ground = drain(3.0 * hills((150, 131)), 5.0, channel_area=AREA)
+    network = river_network(route(ground, 5.0), channel_area=AREA, carved=True)
+    floating = 0
+    for reach in network.reaches:
+        column, row = reach.points[:, [0, 2]].T / 5.0
+        r, c = np.minimum(row.astype(int), 148), np.minimum(column.astype(int), 129)
+        down, across = row - r, column - c
+        north = (1 - across) * ground[r, c] + across * ground[r, c + 1]
+        south = (1 - across) * ground[r + 1, c] + across * ground[r + 1, c + 1]
+        below = (1 - down) * north + down * south
+        assert (reach.points[:, 1] <= below + FULLNESS * reach.depth + 1e-6).all()
+        cell = np.rint([row, column]).astype(int)
+        floating += (network.water[tuple(cell)] > below + reach.depth + 0.1).sum()
+    assert floating > 10  # where its cell's water would hang in the air
 
 
 def test_width_and_depth_are_the_law_of_the_area() -> None:
@@ -236,7 +254,7 @@ def test_rivers_are_repeatable_to_the_bit() -> None:
     assert all(a.points.tobytes() == b.points.tobytes() for a, b in pairs)
 
 
-def test_areas_equal_those_of_fastscapelib() -> None:
+def test_steepest_ways_and_their_areas_equal_those_of_fastscapelib() -> None:
     """A second implementation, in C++: all of the map's border are outlets there as well."""
     fastscapelib = pytest.importorskip("fastscapelib")
     shape = (193, 230)
@@ -246,15 +264,15 @@ def test_areas_equal_those_of_fastscapelib() -> None:
     grid = fastscapelib.RasterGrid(shape, (5.0, 5.0), fastscapelib.NodeStatus.FIXED_VALUE)
     graph = fastscapelib.FlowGraph(grid, [fastscapelib.SingleFlowRouter()])
     graph.update_routes(surface)
-    expected = graph.accumulate(1.0)
-    network = river_network(route(surface, 5.0), channel_area=AREA)
-    np.testing.assert_allclose(network.area, expected, rtol=1e-12)
     leaving = np.full(shape, np.inf)
     leaving[1:-1, 1:-1] = 0.0
-    receivers = flow.steepest_receivers(
-        flow.frame(surface, np.inf), flow.frame(leaving, 0.0), shape[1] + 2
-    ).reshape(shape[0] + 2, -1)[1:-1, 1:-1]
-    row, column = receivers // (shape[1] + 2) - 1, receivers % (shape[1] + 2) - 1
+    width = shape[1] + 2
+    framed = flow.steepest_receivers(flow.frame(surface, np.inf), flow.frame(leaving, 0.0), width)
+    area = flow.frame(np.full(shape, 25.0), 0.0)
+    gather(area, framed, donors_first(framed, flow.frame(np.ones(shape, bool), False)))
+    np.testing.assert_allclose(flow.unframe(area, shape), 25.0 * graph.accumulate(1.0) / 25.0, rtol=1e-12)
+    receivers = flow.unframe(framed, shape)
+    row, column = receivers // width - 1, receivers % width - 1
     own = np.arange(surface.size).reshape(shape)
     theirs = graph.impl().receivers[:, 0].reshape(shape)
     np.testing.assert_array_equal(np.where(receivers < 0, own, row * shape[1] + column), theirs)

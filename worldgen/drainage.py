@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import drainage_tree, flow, valleys
+from worldgen import dinfinity, drainage_tree, flow, valleys
 from worldgen.channels import CATCHMENT_CELLS, CHANNEL_AREA, carved_depth, channel_width
 from worldgen.errors import InputError
 from worldgen.flow import ByteArray, FloatArray, IntArray
@@ -43,7 +43,8 @@ VALLEY_PART = 0.5
 # The slope by which the ground beside a river stays above its bed at least.
 CROSS_SLOPE = 0.02
 
-# The profile of a bed is smoothed over so many of its widths, and lowered by at most half a width in that.
+# The profile of a bed is smoothed over so many of the widths that it has grown by since its spring, and
+# lowered by at most half of one in that.
 SMOOTHED_WIDTHS = 8.0
 
 # How deep a breach may be: in parts of the relief, and at least in metres. How large a lake is at least: in
@@ -184,7 +185,8 @@ def _tree(
     routing = flow.frame(np.where(sea, beneath, level + swell), np.inf)
     visited, outlets = flow.outlets(sea)
     parents = drainage_tree.spill_tree(routing, visited, outlets, width)
-    receivers, pits = drainage_tree.steepest(routing, parents, width)
+    receivers = dinfinity.single_receivers(routing, parents >= 0, width)
+    pits = np.flatnonzero((parents >= 0) & (receivers < 0)).astype(np.int32)
     pits = pits[np.argsort(routing[pits], kind="stable")]
     in_the_way = drainage_tree.lead_out(routing, parents, receivers, pits)
     receivers[flow.frame(sea, False)[receivers]] = -1
@@ -229,9 +231,10 @@ def _beds(
     depth = carved_depth(area, spacing, strength, channel_area)
     bed = fitted - (1.0 + VALLEY_PART) * depth
     # From nothing at the spring, or a gully would be drawn into the slope above it.
-    length = SMOOTHED_WIDTHS * (breadth - channel_width(channel_area, strength)) / spacing
+    grown = breadth - channel_width(channel_area, strength)
+    length = SMOOTHED_WIDTHS * grown / spacing
     smooth = valleys.smoothed(bed, area, length**2, tree.receivers, tree.order, channel_area)
-    bed = np.minimum(bed, np.maximum(smooth, bed - 0.5 * breadth)) - tree.rise
+    bed = np.minimum(bed, np.maximum(smooth, bed - 0.5 * grown)) - tree.rise
     valleys.let_fall(bed, tree.receivers, tree.order)
     bed = np.maximum(bed, floor) + tree.rise
     return np.where(river, bed, fitted), depth, np.where(river, breadth, 0.0)

@@ -1,8 +1,9 @@
 """The river network as data: reaches from sources to confluences and mouths, with order, width and depth.
 
-It is the network of the finished ground: the steepest ways down (D8), and through lakes along their middle.
-On land that `worldgen.drainage` has carved these follow its beds, which are the lowest ground there is.
-The tree that carved them is not kept, as what came later (dunes, a user's own heights) may move a river.
+It is the network of the finished ground: the steepest ways at any angle (`worldgen.dinfinity`), and through
+lakes along their middle. On land that `worldgen.drainage` has carved these follow its beds, which are the
+lowest ground there is. The tree that carved them is not kept, as what came later (dunes, a user's own
+heights) may move a river.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen import currents, drainage_tree, flow, lake_ways, valleys
+from worldgen import currents, dinfinity, drainage_tree, flow, lake_ways, valleys
 from worldgen.channels import (
     CATCHMENT_CELLS,
     CHANNEL_AREA,
@@ -41,8 +42,9 @@ class Reach:
 
     Attributes
     ----------
-    points : (N, 3) float64, metres: x east, y up (the water's surface, which never rises), z south. From the
-        source or confluence above to the confluence below, the sea's first cell or the last cell of the map.
+    points : (N, 3) float64, metres: x east, y up (the water's surface, which never rises and nowhere stands
+        higher over the ground than the water is deep), z south. From the source or confluence above to the
+        confluence below, the sea's first cell or the last cell of the map.
     area : (N,) float64, m² whose water passes; at the confluence below or in the sea still the reach's own.
     width, depth : (N,) float64, metres, by `worldgen.channels`; the depth is that from bed to bank.
     order : Strahler's.
@@ -122,9 +124,9 @@ def river_network(
     width = shape[1] + 2
     surface = flow.frame(hydrology.filled, np.inf)
     # As in the carving of beds, what comes to the map's edge leaves it, or rivers would run along the frame.
-    leaving = np.full(shape, np.inf)
-    leaving[1:-1, 1:-1] = 0.0
-    receivers = flow.steepest_receivers(surface, flow.frame(leaving, 0.0), width)
+    inner = np.zeros(shape, bool)
+    inner[1:-1, 1:-1] = True
+    receivers = dinfinity.single_receivers(surface, flow.frame(inner, False), width)
     _lead_through_water(surface, hydrology, receivers)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
@@ -151,7 +153,9 @@ def river_network(
 
     cells, starts = trace_reaches(within, receivers, order)
     z, x = (line[cells] - 1).T * spacing + np.array(origin)[::-1, None]
-    points = np.stack([x, level[cells], z], axis=1)
+    shown = _at_the_line(level, hydrology.filled, surface, line, order[np.isnan(still[order])])
+    valleys.let_fall(shown, within, order)
+    points = np.stack([x, shown[cells], z], axis=1)
     breadth *= discharge**DISCHARGE_WIDTH
     wet = order if discharge >= EPHEMERAL else order[:0]
     source = nearest_river(surface, level, ~np.isnan(still), wet, line, breadth / spacing, width)
@@ -169,6 +173,21 @@ def river_network(
         velocity=currents.mixed_currents(velocity, ~np.isnan(water) & ~hydrology.sea),
         breadth=flow.unframe(np.where(source >= 0, breadth[source], 0.0), shape).astype(np.float32),
     )
+
+
+def _at_the_line(
+    level: FloatArray, filled: FloatArray, surface: FloatArray, line: FloatArray, cells: IntArray
+) -> FloatArray:
+    """Return the level as it is where the line of each of the cells runs, up to 0.7 cells from its middle.
+
+    On a steep slope the ground may be metres lower there. Where it is higher, in a bank, the level stays.
+    """
+    from scipy import ndimage
+
+    ground = ndimage.map_coordinates(filled, (line[cells] - 1).T, order=1, mode="nearest")
+    lowered = level.copy()
+    lowered[cells] += np.minimum(ground - surface[cells], 0.0)
+    return lowered
 
 
 def _reaches(
