@@ -18,7 +18,7 @@ from worldgen.errors import InputError
 from worldgen.hydrology import Hydrology, route
 from worldgen.noise import fractal, permutation
 from worldgen.river_lines import strahler_order
-from worldgen.rivers import RiverNetwork, river_network
+from worldgen.rivers import RiverNetwork, open_sea, river_network
 
 AREA = 4e3
 
@@ -276,3 +276,21 @@ def test_steepest_ways_and_their_areas_equal_those_of_fastscapelib() -> None:
     own = np.arange(surface.size).reshape(shape)
     theirs = graph.impl().receivers[:, 0].reshape(shape)
     np.testing.assert_array_equal(np.where(receivers < 0, own, row * shape[1] + column), theirs)
+
+
+def test_a_river_goes_on_through_a_channel_to_the_open_sea() -> None:
+    ground = 6.0 - 0.06 * np.arange(120.0)[:, None] + 0.3 * np.abs(np.arange(61.0) - 30)
+    ground[30:90, 30] = -0.5  # cut below the sea's level, one cell wide, where the land beside is dry
+    ground[90:] = -5.0
+    water = route(ground, 5.0, sea_level=0.0)
+    assert water.sea[40, 30]
+    wide = open_sea(water.sea)
+    assert wide[95:].all()
+    assert not wide[:85].any()
+    network = river_network(water, channel_area=AREA)
+    assert (network.order[30:85, 30] > 0).all()
+    assert not network.order[95:].any()
+    assert (network.water[water.sea] >= 0).all()
+    trunk = max(network.reaches, key=lambda reach: reach.area[-1])
+    assert trunk.points[-1, 2] >= 85 * 5.0
+    assert network.velocity[1, 40:80, 30].min() > 0

@@ -71,7 +71,7 @@ class RiverNetwork:
     Attributes
     ----------
     reaches : each after those that flow into it.
-    order : (H, W) uint8, Strahler's order of the river in the cell; 0 where there is none, and in the sea.
+    order : (H, W) uint8, Strahler's order of the river in the cell; 0 where none is, as in the open sea.
     area : (H, W) float64, m² whose water passes each cell on the ways down to the sea or the map's edge.
     water : (H, W) float32, elevation in metres of the surface of sea, lakes and rivers; NaN where it is dry.
     velocity : (2, H, W) float32, m/s, east and south, of lakes and rivers; 0 in the sea and where it is dry.
@@ -122,20 +122,21 @@ def river_network(
         )
     shape, spacing = hydrology.filled.shape, hydrology.spacing
     width = shape[1] + 2
-    surface = flow.frame(hydrology.filled, np.inf)
+    sea = open_sea(hydrology.sea)
+    surface = flow.frame(np.where(sea, hydrology.filled - 1.0, hydrology.filled), np.inf)
     # As in the carving of beds, what comes to the map's edge leaves it, or rivers would run along the frame.
     inner = np.zeros(shape, bool)
     inner[1:-1, 1:-1] = True
     receivers = dinfinity.single_receivers(surface, flow.frame(inner, False), width)
-    _lead_through_water(surface, hydrology, receivers)
+    _lead_through_water(surface, hydrology, hydrology.sea & ~sea, receivers)
     order = drainage_tree.donors_first(receivers, flow.frame(np.ones(shape, bool), False))
     area = flow.frame(np.full(shape, spacing**2), 0.0)
     drainage_tree.gather(area, receivers, order)
     lake = hydrology.lakes() if lakes is None else lakes
-    still = flow.frame(still_water(hydrology, lake), np.nan)
+    still = flow.frame(still_water(hydrology, lake, sea), np.nan)
     on_land = np.where(np.isnan(still), area, 0.0)  # rivers run through lakes, but none begins in one
     river = drainage_tree.rivers(on_land, receivers, order, channel_area, CATCHMENT_CELLS * spacing**2)
-    river &= flow.frame(~hydrology.sea, False)
+    river &= flow.frame(~sea, False)
 
     order = order[river[order]]
     rank = strahler_order(river, receivers, order)
@@ -160,6 +161,7 @@ def river_network(
     wet = order if discharge >= EPHEMERAL else order[:0]
     source = nearest_river(surface, level, ~np.isnan(still), wet, line, breadth / spacing, width)
     water = flow.unframe(np.where(source >= 0, level[source], still), shape)
+    water[hydrology.sea & np.isnan(water)] = hydrology.sea_level
     fill = full * channel_depth(own, strength)
     along = currents.river_velocity(line, level, fill, own, within, wet, spacing)
     velocity = np.where(source[:, None] >= 0, along[source], along).T.reshape(2, shape[0] + 2, width)
@@ -170,7 +172,7 @@ def river_network(
         order=flow.unframe(rank, shape),
         area=flow.unframe(area, shape),
         water=water.astype(np.float32),
-        velocity=currents.mixed_currents(velocity, ~np.isnan(water) & ~hydrology.sea),
+        velocity=currents.mixed_currents(velocity, ~np.isnan(water) & ~sea),
         breadth=flow.unframe(np.where(source >= 0, breadth[source], 0.0), shape).astype(np.float32),
     )
 
@@ -207,11 +209,13 @@ def _reaches(
         )
 
 
-def _lead_through_water(surface: FloatArray, hydrology: Hydrology, receivers: IntArray) -> None:
+def _lead_through_water(
+    surface: FloatArray, hydrology: Hydrology, channels: BoolArray, receivers: IntArray
+) -> None:
     """Turn the receivers of standing water, in place, along its middle to where it spills over."""
     from scipy import ndimage
 
-    filled = hydrology.lake_depth > 0
+    filled = (hydrology.lake_depth > 0) | channels
     if filled.any():
         cost = np.full(filled.shape, np.inf)
         cost[filled] = ndimage.distance_transform_edt(filled)[filled] ** -SHORE_POWER
@@ -219,10 +223,20 @@ def _lead_through_water(surface: FloatArray, hydrology: Hydrology, receivers: In
         lake_ways.lead_through(surface, lowest, flow.frame(cost, np.inf), receivers, filled.shape[1] + 2)
 
 
-def still_water(hydrology: Hydrology, lake: BoolArray) -> FloatArray:
+def open_sea(sea: BoolArray) -> BoolArray:
+    """Return (H, W) bool: the sea but for its channels of one or two cells, in which rivers reach it."""
+    from scipy import ndimage
+
+    around = np.ones((3, 3), bool)
+    # At the map's edge the sea goes on.
+    wide = ndimage.binary_opening(np.pad(sea, 1, mode="edge"), around)[1:-1, 1:-1]
+    return np.asarray(sea & ndimage.binary_dilation(wide, around, iterations=2), bool)
+
+
+def still_water(hydrology: Hydrology, lake: BoolArray, sea: BoolArray) -> FloatArray:
     """Return (H, W) metres: the level of the sea and of lakes, each level throughout; NaN elsewhere."""
     level = lowest_of_each(hydrology.filled, lake)
-    level[hydrology.sea] = hydrology.sea_level
+    level[sea] = hydrology.sea_level
     return level
 
 

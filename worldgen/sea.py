@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from worldgen.bake import normal_map
 from worldgen.heightmap import Heightmap, ramp
@@ -18,6 +18,7 @@ from worldgen.scene import Node
 
 _QUADS = 64  # per side; only those that touch water are kept
 _TEXELS = 1024
+_OPEN = 12.0  # metres over which the share of water tells the sea from a channel
 _WARM = ("#4fb5ad", "#0e4a66")  # shallow and deep, clear tropical water
 _COLD = ("#56797a", "#173442")  # silty or plankton-rich water
 
@@ -33,7 +34,7 @@ def sea_node(heightmap: Heightmap, hydrology: Hydrology, temperature: float, see
     """
     if hydrology.sea_level is None or not hydrology.sea.any():
         return None
-    material = _material(heightmap, hydrology.sea_level, temperature, seed)
+    material = _material(heightmap, hydrology.sea, hydrology.sea_level, temperature, seed)
     mesh = _surface(heightmap, hydrology.sea, material)
     return Node("sea", translation=(0.0, hydrology.sea_level, 0.0), model=Model("sea", (mesh,)))
 
@@ -80,11 +81,14 @@ def _surface(heightmap: Heightmap, sea: NDArray[np.bool_], material: PBRMaterial
     )
 
 
-def _material(heightmap: Heightmap, sea_level: float, temperature: float, seed: int) -> PBRMaterial:
+def _material(
+    heightmap: Heightmap, sea: NDArray[np.bool_], sea_level: float, temperature: float, seed: int
+) -> PBRMaterial:
     grid = heightmap.grid
     rows = (np.arange(_TEXELS) + 0.5) / _TEXELS * (grid.shape[0] - 1)
     columns = (np.arange(_TEXELS) + 0.5) / _TEXELS * (grid.shape[1] - 1)
-    ground = map_coordinates(heightmap.elevation, np.meshgrid(rows, columns, indexing="ij"), order=1)
+    places = np.meshgrid(rows, columns, indexing="ij")
+    ground = map_coordinates(heightmap.elevation, places, order=1)
     depth = np.maximum(sea_level - ground, 0)
     x = (grid.origin[0] + columns * grid.spacing)[None, :]
     z = (grid.origin[1] + rows * grid.spacing)[:, None]
@@ -96,7 +100,10 @@ def _material(heightmap: Heightmap, sea_level: float, temperature: float, seed: 
     color = (clear * shallow + (1 - clear) * deep) * (1 + 0.12 * drift)
     alpha = 0.35 + 0.6 * (1 - np.exp(-depth / 3.5))
     ragged = fractal(x / 14, z / 14, permutation(seed, "sea/foam"), octaves=3)
-    foam = ramp(depth + 0.35 * ragged, 0.55, 0.1)[..., None] * 0.55
+    # Waves break on the shores of open water, not in the channels of a delta.
+    near = gaussian_filter(sea.astype(np.float32), _OPEN / grid.spacing, mode="nearest")
+    open_water = ramp(map_coordinates(near, places, order=1), 0.2, 0.4)
+    foam = (ramp(depth + 0.35 * ragged, 0.55, 0.1) * open_water)[..., None] * 0.55
     color = color * (1 - foam) + 0.85 * foam
     alpha = np.maximum(alpha, foam[..., 0])
     texel = grid.extent[1] / _TEXELS, grid.extent[0] / _TEXELS
