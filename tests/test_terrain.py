@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import grey_closing
 
 from worldgen.config import WorldConfig, preset_names
+from worldgen.erosion import stream_power, thermal
 from worldgen.grid import Grid
+from worldgen.heightmap import slope_degrees
+from worldgen.noise import fractal, permutation
 from worldgen.relief import macro_relief
-from worldgen.terrain import dunes, erode, make_terrain, terraces
+from worldgen.terrain import CREEP, _incised, dunes, erode, make_terrain, terraces
 from worldgen.terrain_sources import fractal_terrain
 from worldgen.water_beds import with_water_beds
 
@@ -133,6 +137,25 @@ def eroded(climate=None, **erosion):
         climate=climate or {},
     )
     return erode(fractal_terrain(config), config).elevation
+
+
+def test_gullies_in_soil_are_valleys_and_no_trenches():
+    """Beside the same cuts with all slides at their end, whose walls stand steeper than any soil."""
+    x, z = np.meshgrid(np.arange(129.0), np.arange(129.0))
+    land = 900 - 1.6 * z + 4 * fractal(x / 40, z / 40, permutation(3, "test"), octaves=3)
+    config = WorldConfig(preset="volcanic", size=129, spacing=4.0, erosion={"strength": 3.0})
+    talus = float(np.tan(np.radians(36.0)))
+    cut = {"erodibility": 1.4e-5, "time_step": 6e4, "steps": 3, "diffusivity": CREEP}
+    lands = [stream_power(land, 4.0, **cut), _incised(land, 4.0, config, talus, 24)]
+    steep, depth = [], []
+    for valleys in lands:
+        valleys = thermal(valleys, 4.0, talus_slope=talus, iterations=12)
+        inside = np.s_[8:-8, 8:-8]
+        steep.append((slope_degrees(valleys.astype(np.float32), 4.0)[inside] > 38).mean())
+        depth.append(np.percentile((grey_closing(valleys, (15, 15)) - valleys)[inside], 99))
+    assert steep[0] > 0.05
+    assert steep[1] < 0.01
+    assert depth[1] > max(0.7 * depth[0], 10.0)
 
 
 def test_kinds_of_erosion_act_where_they_are_asked_for():

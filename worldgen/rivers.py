@@ -74,7 +74,7 @@ class RiverNetwork:
     order : (H, W) uint8, Strahler's order of the river in the cell; 0 where none is, as in the open sea.
     area : (H, W) float64, m² whose water passes each cell on the ways down to the sea or the map's edge.
     water : (H, W) float32, elevation in metres of the surface of sea, lakes and rivers; NaN where it is dry.
-    velocity : (2, H, W) float32, m/s, east and south, of lakes and rivers; 0 in the sea and where it is dry.
+    velocity : (2, H, W) float32, m/s, east and south, of lakes and rivers; 0 in the open sea and where dry.
     breadth : (H, W) float32, metres, of the river whose water stands in the cell; 0 elsewhere.
     """
 
@@ -149,7 +149,9 @@ def river_network(
     line[ends] = np.stack([ends // width, ends % width], axis=1)  # smoothed, they would end short of it
     full = FULLNESS * discharge**DISCHARGE_DEPTH
     depth = full * carved_depth(own, spacing, strength, channel_area) if carved else 0.0
-    level = np.where(np.isnan(still), surface + depth, still)
+    in_sea = flow.frame(hydrology.sea, False)
+    # In the sea's channels the surface is the water's, not the ground's.
+    level = np.where(np.isnan(still), surface + np.where(in_sea, 0.0, depth), still)
     valleys.let_fall(level, within, order)
 
     cells, starts = trace_reaches(within, receivers, order)

@@ -233,11 +233,11 @@ def _multiple(
         bed = np.minimum(ground, cut)
         ground = np.where(sea, ground, bed + deposition * (cut - bed))
         if diffusivity > 0:
-            ground = _crept(ground, spacing, diffusivity * time_step, edges)
+            ground = crept(ground, spacing, diffusivity * time_step, edges)
     return ground
 
 
-def _crept(ground: FloatArray, spacing: float, amount: float, edges: Edges) -> FloatArray:
+def crept(ground: FloatArray, spacing: float, amount: float, edges: Edges) -> FloatArray:
     """Return the ground rounded by creep; beyond a free edge the slope inside goes on.
 
     With nothing beyond, creep would flatten a rim around the map.
@@ -307,7 +307,7 @@ def _single(
         incision.cut(height, erodibility, raised, budget)
         if diffusivity > 0:
             land = np.where(sea, bed, flow.unframe(height, shape))
-            smooth = _crept(land, spacing, diffusivity * time_step, edges)
+            smooth = crept(land, spacing, diffusivity * time_step, edges)
             budget.creep += float((land - smooth).sum()) * spacing**2
             sea, bed = np.zeros(shape, bool), smooth
             height = flow.frame(smooth, np.inf)

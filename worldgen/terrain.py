@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
@@ -18,9 +20,19 @@ from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap, ramp, slope_degrees
 from worldgen.noise import fractal, permutation
 from worldgen.rng import child_seed
+from worldgen.stream_power import crept
 from worldgen.terrain_sources import SOURCES, land_of_style
 
 Array32 = NDArray[np.float32]
+Array64 = NDArray[np.float64]
+# Water cuts in so many steps; after each, ground that is too steep slides, in so many sweeps at the end.
+INCISIONS, SWEEPS = 3, 12
+# m² per year by which ground creeps, and more where soil is steep, or gullies have the edges of trenches:
+# from the first of these degrees on, freely from the second (Roering et al. 1999), and on shoulders within so
+# many metres. Soil lies on land of so many degrees over so many metres, on steeper than the next none.
+CREEP, STEEP_CREEP = 0.0003, 0.001
+STEEP, SHOULDER_METRES = (25, 38), 6
+SOIL_SLOPES, SOIL_METRES = (25, 35), 60
 # Metres. Hollows that ice has dug deeper than this stay as lakes.
 SHALLOWEST_LAKE = 8.0
 
@@ -45,20 +57,14 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
     """
     if config.terrain.source == "dem":
         return heightmap
-    elevation, spacing = heightmap.elevation, heightmap.grid.spacing
+    elevation: NDArray[Any] = heightmap.elevation
+    spacing = heightmap.grid.spacing
     made_whole = config.terrain.source == "gan" and config.terrain.style is not None
+    talus = float(np.tan(np.radians(config.erosion.talus_angle)))
+    sweeps = max(1, round(SWEEPS * config.erosion.thermal)) if config.erosion.thermal > 0 else 0
     if config.erosion.strength > 0 and not made_whole:
-        elevation = stream_power(
-            elevation + _roughness(heightmap.grid, config),
-            spacing,
-            erodibility=1.4e-5,
-            time_step=2e4 * config.erosion.strength,
-            steps=3,
-            diffusivity=0.0003,
-            sea_level=config.sea_level,
-            flow_directions=config.erosion.flow,
-            sediment=config.erosion.sediment,
-        )
+        rough = elevation + _roughness(heightmap.grid, config)
+        elevation = _incised(rough, spacing, config, talus, 2 * sweeps)
     if config.erosion.glacial > 0 and not made_whole:
         elevation = glaciate(
             elevation,
@@ -70,13 +76,8 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
         )
     if config.terrain.shape == "mesas" and not made_whole:
         elevation = terraces(elevation, heightmap.grid, config.terrain.relief, config.seed)
-    if config.erosion.thermal > 0 and not made_whole:
-        elevation = thermal(
-            elevation,
-            spacing,
-            talus_slope=float(np.tan(np.radians(config.erosion.talus_angle))),
-            iterations=max(1, round(12 * config.erosion.thermal)),
-        )
+    if sweeps and not made_whole:
+        elevation = thermal(elevation, spacing, talus_slope=talus, iterations=sweeps)
     if config.erosion.droplets > 0 and not made_whole:
         elevation = droplets(
             elevation,
@@ -109,6 +110,37 @@ def erode(heightmap: Heightmap, config: WorldConfig) -> Heightmap:
             sand = sand * _off_rivers(elevation, spacing, config.sea_level)
         elevation = elevation + sand
     return heightmap.with_elevation(elevation.astype(np.float32))
+
+
+def _incised(elevation: Array64, spacing: float, config: WorldConfig, talus: float, sweeps: int) -> Array64:
+    """Let water cut (H, W) metres of land while the walls of its valleys lean back.
+
+    While a river still cuts it takes away what its walls let go, and its valley keeps its depth: all slid at
+    the end would stay a wall or fill it. Steep soil creeps and rounds shoulders; rock keeps its edges.
+    """
+    years = 2e4 * config.erosion.strength
+    base_level = float(elevation.min())
+    wide = gaussian_filter(elevation, SOIL_METRES / spacing)
+    soil = 1 - ramp(slope_degrees(wide.astype(np.float32), spacing), *SOIL_SLOPES)
+    for step in range(INCISIONS):
+        if step and sweeps:
+            elevation = thermal(elevation, spacing, talus_slope=talus, iterations=sweeps)
+        elevation = stream_power(
+            elevation,
+            spacing,
+            erodibility=1.4e-5,
+            time_step=years,
+            steps=1,
+            diffusivity=CREEP,
+            sea_level=config.sea_level,
+            base_level=base_level,
+            flow_directions=config.erosion.flow,
+            sediment=config.erosion.sediment,
+        )
+        steep = ramp(slope_degrees(elevation.astype(np.float32), spacing), *STEEP)
+        share = soil * np.minimum(2 * gaussian_filter(steep, SHOULDER_METRES / spacing), 1)
+        elevation = elevation + share * (crept(elevation, spacing, STEEP_CREEP * years, "free") - elevation)
+    return elevation
 
 
 def _sand(elevation: Array32, grid: Grid, config: WorldConfig) -> Array32:
