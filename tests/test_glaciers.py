@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from worldgen import ice_flow
 from worldgen.errors import InputError
@@ -221,3 +222,20 @@ def test_wrong_numbers_are_refused() -> None:
     for bad in ({"years": -1.0}, {"swing": -1.0}, {"abrasion": np.nan}):
         with pytest.raises(InputError, match="swing >= 0, years >= 0"):
             glaciate(valley(), SPACING, equilibrium=0.0, **bad)
+
+
+def test_a_valley_across_the_grid_is_no_row_of_hollows() -> None:
+    """A V whose axis runs at 30 degrees to the grid and falls by 8 %: so does its floor after the ice."""
+    z, x = np.mgrid[:240, :240] * 5.0
+    right, down = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    along, across = x * right + z * down, z * right - x * down
+    ground = 2000 - 0.08 * along + 0.7 * np.abs(across - 200)
+    worn = glaciate(ground, 5.0, equilibrium=1800.0, years=3e5)
+    assert (ground - worn).max() > 20
+    distance = np.arange(200.0, 1000.0, 5.0)
+    rows, columns = (distance * down + 200 * right) / 5.0, (distance * right - 200 * down) / 5.0
+    inside = (rows < 230) & (columns > 10) & (columns < 230)
+    floor = map_coordinates(worn, (rows[inside], columns[inside]), order=1)
+    ripples = floor - gaussian_filter1d(floor, 4)
+    ripples -= gaussian_filter1d(ripples, 4)  # without the bend of the whole floor
+    assert ripples[20:-20].std() < 0.1
