@@ -298,3 +298,11 @@ def test_bad_input_is_named() -> None:
         shape_coasts(np.zeros((4, 4)), 4.0, sea_level=0.0, strength=-1)
     with pytest.raises(InputError, match="finite"):
         shape_coasts(np.full((4, 4), np.nan), 4.0, sea_level=0.0)
+
+
+def test_the_deep_of_a_fjord_stays() -> None:
+    z, x = np.mgrid[:120, :200] * 4.0
+    ground = 0.7 * np.abs(x - 400 - 30 * np.sin(z / 60)) - 200
+    shaped = shape_coasts(ground, 4.0, sea_level=0.0)
+    deep = ground < -100
+    np.testing.assert_array_equal(shaped[deep], ground[deep])

@@ -41,6 +41,7 @@ PLATFORM, PLATFORM_SLOPE, CLIFF_SLOPE = 0.4, 0.03, 1.7
 # Metres: standard deviation over which waves straighten a shore of sand, and along which a shore's slopes and
 # waves are averaged; what is farther from the shore does not count, and what is still farther stays.
 STRAIGHTENED, ALONG, NEAR, REACH = 30.0, 45.0, 60.0, 400.0
+FEWEST = 1e-3  # share of the window along a shore that must be shore
 # Metres of a beach that a channel keeps open, and by which a straight shore lies seaward for twice the sand.
 KEPT_FREE, GATHERED = 12.0, 5.0
 THICK = 12.0  # metres of sand from which on less is laid, up to twice as much
@@ -199,9 +200,12 @@ def _along_shore(
     slope = np.abs(above) / np.maximum(np.abs(distance), 0.5 * spacing)
     means = []
     for side, values in ((near & ~sea, (slope,)), (near & sea, (slope, *fields))):
-        count = np.maximum(_smooth(side.astype(np.float64), ALONG, spacing)[cells], 1e-4)
+        count = _smooth(side.astype(np.float64), ALONG, spacing)[cells]
+        # Out of reach of all shores, running sums leave noise: no slope, no waves.
+        seen = count > FEWEST
         for value in values:
-            means.append(_smooth(np.where(side, value, 0.0), ALONG, spacing)[cells] / count)
+            mean = _smooth(np.where(side, value, 0.0), ALONG, spacing)[cells]
+            means.append(np.where(seen, mean / np.maximum(count, FEWEST), 0.0))
     means[2] = np.maximum(means[2], 0.0)  # running sums end a little off
     return tuple(means)
 
