@@ -306,3 +306,11 @@ def test_the_deep_of_a_fjord_stays() -> None:
     shaped = shape_coasts(ground, 4.0, sea_level=0.0)
     deep = ground < -100
     np.testing.assert_array_equal(shaped[deep], ground[deep])
+
+
+def test_beaches_leave_a_narrow_inlet_open() -> None:
+    z, x = np.mgrid[:150, :150] * 2.0
+    ground = np.maximum(0.12 * (np.abs(x - 150) - 75), -8.0) + 0.05 * np.maximum(150 - z, 0)
+    shaped = shape_coasts(ground, 2.0, sea_level=0.0)
+    assert (shaped > ground + 0.5).any()
+    assert (shaped < 0).sum() > 0.6 * (ground < 0).sum()

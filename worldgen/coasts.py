@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
 
 from worldgen.delta_channels import open_inlets
 from worldgen.deltas import lay_deltas
@@ -45,6 +45,7 @@ FEWEST = 1e-3  # share of the window along a shore that must be shore
 # Metres of a beach that a channel keeps open, and by which a straight shore lies seaward for twice the sand.
 KEPT_FREE, GATHERED = 12.0, 5.0
 THICK = 12.0  # metres of sand from which on less is laid, up to twice as much
+WINDOW, NARROWED = 300.0, 0.25  # metres around a place that tell how wide its water is; the part
 BARE = 50.0  # metres by which sand would begin behind the shore where it has none
 
 
@@ -176,7 +177,9 @@ def lay_beaches(
     there *= ramp(gathered, 0.0, 0.5) * free
     berm = berm_height(fetch) * there
     advance = SAND * strength * waves * gathered / (berm + closure)  # Bruun's rule: the whole profile moves
-    landward = straight[cells] + advance * there - BARE * (1.0 - there)
+    # Two shores of a narrow inlet share its sand: neither grows by more than a part of its half width.
+    half = maximum_filter(-distance, 2 * int(WINDOW / spacing) + 1)[cells]
+    landward = np.minimum(straight[cells] + advance * there, inland + NARROWED * half) - BARE * (1.0 - there)
     sand = beach_surface(landward, scale, face, berm, closure)
     lift = np.where(there > 0.02, np.maximum(sand - ground, 0.0), 0.0)
     # Over the deep next to a coarse grid's shore it would be a mountain of sand.
