@@ -294,3 +294,12 @@ def test_a_river_goes_on_through_a_channel_to_the_open_sea() -> None:
     trunk = max(network.reaches, key=lambda reach: reach.area[-1])
     assert trunk.points[-1, 2] >= 85 * 5.0
     assert network.velocity[1, 40:80, 30].min() > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_river_runs_below_the_sea_on_a_noisy_shore(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    ground = np.round(random.normal(0.02 * (np.arange(90.0)[:, None] - 45), 0.7, (90, 90)), 1)
+    network = river_network(route(ground, 30.0, sea_level=0.0), channel_area=2e4)
+    assert min(reach.points[:, 1].min() for reach in network.reaches) >= 0
+    assert all((np.diff(reach.points[:, 1]) <= 0).all() for reach in network.reaches)

@@ -158,6 +158,8 @@ def river_network(
     z, x = (line[cells] - 1).T * spacing + np.array(origin)[::-1, None]
     shown = _at_the_line(level, hydrology.filled, surface, line, order[np.isnan(still[order])])
     valleys.let_fall(shown, within, order)
+    if hydrology.sea_level is not None:
+        shown = np.maximum(shown, hydrology.sea_level)  # to which all land is filled at least
     points = np.stack([x, shown[cells], z], axis=1)
     breadth *= discharge**DISCHARGE_WIDTH
     wet = order if discharge >= EPHEMERAL else order[:0]
