@@ -526,5 +526,8 @@ def haze(color: Array, direction: Array, distance: Array, light: Light, horizon:
     veil = horizon[np.clip(((azimuth + math.pi) * (steps / (2 * math.pi))).astype(np.int32), 0, steps - 1)]
     depth = (distance / np.float32(light.width)) ** 1.25 * np.float32(light.air.haze)
     kept = np.exp(-depth * _vector([0.75, 0.95, 1.25]))
-    result: Array = color * kept + veil * _vector([0.86, 0.93, 1.0]) * (1 - kept)
+    # Bluer than the horizon, as less of the way is lit; at last it is the horizon, or that would be an edge.
+    tint = _vector([0.86, 0.93, 1.0])
+    tint = tint + (1 - tint) * (1 - kept) ** 8
+    result: Array = color * kept + veil * tint * (1 - kept)
     return result
