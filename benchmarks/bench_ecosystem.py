@@ -28,7 +28,7 @@ from worldgen.terrain import make_terrain
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--size", type=int, default=1025)
 parser.add_argument("--density", type=float, default=20.0)
-parser.add_argument("--maximum", type=int, default=900_000)
+parser.add_argument("--maximum", type=int, default=500_000)
 parser.add_argument("--threads", type=int, default=2)
 arguments = parser.parse_args()
 
@@ -50,7 +50,7 @@ biomes = classify(heightmap, hydrology, config.climate, config.seed)
 rivers = river_network(hydrology, heightmap.grid.origin, carved=True)
 # Grass as a meadow has it, not as a file can hold it.
 species = [
-    replace(one, minimum_distance=0.35) if one.name in ("grass", "fern") else one
+    replace(one, minimum_distance=0.4) if one.name in ("grass", "fern") else one
     for one in wanted_species(config.objects)
 ]
 best: dict[str, tuple[float, float]] = {}
