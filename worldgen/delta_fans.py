@@ -60,6 +60,14 @@ def _rim_at(rims: FloatArray, bearing: float) -> float:
 
 
 @kernel
+def _surface(fan: FloatArray, rims: FloatArray, radius: float, row: int, column: int) -> tuple[float, float]:
+    """Height above the sea of a delta at a cell, and how far within its rim that lies, metres."""
+    distance, bearing = _polar(row - fan[2], column - fan[3], fan[4], fan[5])
+    inside = radius * _rim_at(rims, bearing) - distance
+    return RIM + (fan[6] if inside > 0.0 else FRONT_SLOPE) * inside, inside
+
+
+@kernel
 def cover(
     ground: FloatArray,
     laid: BoolArray,
@@ -94,9 +102,7 @@ def cover(
                 i, j = at + down, across + right
                 if not (0 <= i < rows and 0 <= j < columns) or laid[i, j] or seen[i * columns + j] == mark:
                     continue
-                distance, bearing = _polar(i - fan[2], j - fan[3], fan[4], fan[5])
-                inside = radius * _rim_at(rims, bearing) - distance
-                height = RIM + (fan[6] if inside > 0.0 else FRONT_SLOPE) * inside - ground[i, j]
+                height = _surface(fan, rims, radius, i, j)[0] - ground[i, j]
                 if height > 0.0:
                     volume += height * fan[5] * fan[5]
                     seen[i * columns + j] = mark
@@ -124,9 +130,7 @@ def lay(
     count, _ = cover(ground, laid, scratch, fan, rims, radius)
     for cell in scratch[1, :count]:
         i, j = cell // columns, cell % columns
-        distance, bearing = _polar(i - fan[2], j - fan[3], fan[4], fan[5])
-        inside = radius * _rim_at(rims, bearing) - distance
-        height = RIM + (fan[6] if inside > 0.0 else FRONT_SLOPE) * inside
+        height, inside = _surface(fan, rims, radius, i, j)
         ground[i, j] = max(height, ground[i, j])
         laid[i, j] = inside > 0.0
     return count

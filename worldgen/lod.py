@@ -97,8 +97,8 @@ def chunk_windows(shape: tuple[int, int], quads: int = 128) -> list[ChunkWindow]
     ]
 
 
-def _window_indices(south_east: BoolArray) -> NDArray[np.uint32]:
-    """Return (T, 3) triangles of a grid of vertices, counter-clockwise from above."""
+def quad_triangles(south_east: BoolArray) -> NDArray[np.uint32]:
+    """Return (T, 3) triangles of a grid of vertices, counter-clockwise from above, two a quad, row by row."""
     rows, columns = south_east.shape
     a = (np.arange(rows, dtype=np.uint32)[:, None] * np.uint32(columns + 1)) + np.arange(
         columns, dtype=np.uint32
@@ -164,7 +164,7 @@ def chunk_mesh(
         positions=positions.reshape(-1, 3),
         normals=flat_normals,
         texcoords=_window_texcoords(row1 - row0, column1 - column0, stride),
-        indices=_window_indices(south_east),
+        indices=quad_triangles(south_east),
         material=material,
         tangents=_tangents(flat_normals) if tangents else None,
     )

@@ -16,7 +16,7 @@ from worldgen.channels import RUNOFF
 from worldgen.climate import runoff
 from worldgen.heightmap import Heightmap, ramp
 from worldgen.hydrology import Hydrology
-from worldgen.lod import vertex_coordinates
+from worldgen.lod import quad_triangles, vertex_coordinates
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
 from worldgen.noise import fractal, permutation
@@ -151,14 +151,8 @@ class _Sheet:
     def mesh(self, quads: BoolArray, colors: NDArray[np.float32], material: PBRMaterial) -> Mesh:
         """Return the triangles of the chosen quads, (H - 1, W - 1) bool, cut as the ground's are."""
         heightmap = self._heightmap
-        row, column = np.nonzero(quads)
-        corner = row * quads.shape[1] + row + column  # a row has one vertex more than quads
-        below = corner + quads.shape[1] + 1
-        south_east = quad_diagonals(heightmap.elevation)[quads]
-        first = np.stack([corner, below, np.where(south_east, below + 1, corner + 1)], axis=1)
-        second = np.stack([np.where(south_east, corner, corner + 1), below, below + 1], axis=1)
-        second[south_east] = np.stack([corner, below + 1, corner + 1], axis=1)[south_east]
-        used, indices = np.unique(np.stack([first, second], axis=1), return_inverse=True)
+        triangles = quad_triangles(quad_diagonals(heightmap.elevation)).reshape(*quads.shape, 2, 3)
+        used, indices = np.unique(triangles[quads], return_inverse=True)
         x, z = vertex_coordinates(heightmap.grid)
         place = np.stack(
             [x[used % len(x)], self.height.ravel()[used], z[used // len(x)]],
