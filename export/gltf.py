@@ -97,7 +97,9 @@ class _Document:
         self._mesh_of_model: dict[int, int | None] = {}
         self._scene = _compact(
             name=scene.name,
-            nodes=[index for node in scene.nodes for index in self._add_node(node)],
+            nodes=[
+                index for node in scene.nodes if node.purpose == "visible" for index in self._add_node(node)
+            ],
             extras=scene.extras,
         )
         self.image_objects: list[dict[str, Any]] = [
@@ -156,7 +158,8 @@ class _Document:
         if node.instances is not None:
             children += self._add_instances(node.name, node.instances)
         for child in node.children:
-            children += self._add_node(child)
+            if child.purpose == "visible":
+                children += self._add_node(child)
         mesh = self._add_model(node.model) if node.model is not None else None
         light: dict[str, Any] = {}
         if node.light is not None:

@@ -91,6 +91,8 @@ def _pieces(scene: Scene) -> Iterator[_Piece]:
     stack = [(node, np.zeros(3)) for node in reversed(scene.nodes)]
     while stack:
         node, parent = stack.pop()
+        if node.purpose != "visible":
+            continue
         offset = parent + np.asarray(node.translation, np.float64)
         for mesh in node.model.primitives if node.model else ():
             yield _Piece(node, _plain(mesh), offset, None)

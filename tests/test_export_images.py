@@ -93,5 +93,7 @@ def test_wrong_pixels_and_options_are_named() -> None:
         encode_image(ImageSource("a", "orm", np.zeros((4, 4, 3))), ExportOptions())  # type: ignore[arg-type]
     with pytest.raises(ExportError, match=r"quality must be in 1 \.\. 95; found 100"):
         ExportOptions(quality=100)
-    with pytest.raises(ExportError, match="'webp'"):
-        ExportOptions(image_format="webp")  # type: ignore[arg-type]
+    with pytest.raises(ExportError, match=r"one of 'jpeg', 'png', 'webp', 'ktx2'; found 'bmp'"):
+        ExportOptions(image_format="bmp")  # type: ignore[arg-type]
+    with pytest.raises(ExportError, match="one of 'meshopt', 'draco', None; found 'zip'"):
+        ExportOptions(compression="zip")  # type: ignore[arg-type]

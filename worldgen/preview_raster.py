@@ -150,6 +150,8 @@ def flatten(scene: Scene) -> list[Part]:
 
     def visit(nodes: Sequence[Any], origin: Array) -> Iterator[Part]:
         for node in nodes:
+            if node.purpose != "visible":
+                continue
             place = origin + np.asarray(node.translation, np.float64)
             if node.model is not None:
                 for mesh in node.model.primitives:

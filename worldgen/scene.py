@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.mesh import Model
+
+Purpose = Literal["visible", "collider", "navigation", "start"]
+
+
+class Level(NamedTuple):
+    """A coarser model of what a node shows.
+
+    Attributes
+    ----------
+    model : it, in the same local axes.
+    coverage : share of the screen's height from which down it is shown, in (0, 1): MSFT_lod's
+        ``MSFT_screencoverage``.
+    """
+
+    model: Model
+    coverage: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +39,14 @@ class Instances:
     translations : (N, 3) float32, metres, relative to the parent node.
     rotations : (N, 4) float32, unit quaternions in glTF's order x, y, z, w.
     scales : (N,) float32, uniform scale.
+    levels : coarser models of the same thing, finest first, for files that switch.
     """
 
     model: Model
     translations: NDArray[np.float32]
     rotations: NDArray[np.float32]
     scales: NDArray[np.float32]
+    levels: tuple[Level, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.translations)
@@ -69,6 +87,10 @@ class Node:
     ----------
     translation : (3,) metres, relative to the parent, double precision.
     extras : JSON values that are carried into the file.
+    levels : coarser models of ``model``, finest first, for files that switch.
+    purpose : all but "visible" is for engines and never drawn: the model is a collision mesh or a mesh to
+        walk on; a start is a place to stand that looks along its -z, turned by ``yaw``.
+    yaw : degrees about +Y, counter-clockwise seen from above; of starts.
     """
 
     name: str
@@ -78,6 +100,9 @@ class Node:
     light: DirectionalLight | None = None
     children: tuple[Node, ...] = ()
     extras: dict[str, Any] = field(default_factory=dict)
+    levels: tuple[Level, ...] = ()
+    purpose: Purpose = "visible"
+    yaw: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +114,13 @@ class Scene:
     extras: dict[str, Any] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Node]:
-        """Yield each node, parents first."""
+        """Yield each node that is drawn, parents first; colliders and the like are left out."""
         stack = list(reversed(self.nodes))
         while stack:
             node = stack.pop()
-            yield node
-            stack.extend(reversed(node.children))
+            if node.purpose == "visible":
+                yield node
+                stack.extend(reversed(node.children))
 
     @property
     def triangles(self) -> int:
