@@ -8,21 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worldgen.errors import ConfigError, ExportError, nearest
+from worldgen.export.fitting import fitted_scene
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
 from worldgen.export.manifest import describe_weights, write_manifest
 from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
+from worldgen.export.targets import TARGETS, Folder, Target, target_named
 from worldgen.scene import Scene
+
+if TYPE_CHECKING:
+    from worldgen.world import World
 
 __all__ = [
     "EXPORTERS",
     "FOLDER_WRITERS",
     "HEIGHTMAP_WRITERS",
+    "TARGETS",
     "ExportOptions",
+    "Target",
     "Writer",
     "check_paths",
     "describe_weights",
@@ -36,6 +44,8 @@ __all__ = [
     "write_maps",
     "write_obj",
     "write_r16",
+    "write_target",
+    "write_world",
     "writer_for",
 ]
 
@@ -53,8 +63,8 @@ HEIGHTMAP_WRITERS = {
 }
 
 
-FOLDER_WRITERS = {
-    "maps": write_maps,
+FOLDER_WRITERS: dict[str, Folder] = {
+    "maps": lambda world, folder, options: write_maps(world, folder),
 }
 
 
@@ -63,22 +73,31 @@ def is_file(path: Path) -> bool:
     return path.suffix.lower() in {**EXPORTERS, **HEIGHTMAP_WRITERS}
 
 
-def check_paths(paths: Sequence[Path], form: str | None = None) -> None:
+def check_paths(paths: Sequence[Path], form: str | None = None, target: str | None = None) -> None:
     """Refuse a path that no writer takes, before any work is done.
 
     Parameters
     ----------
     form : name of a folder's format: so are all paths written whose suffix is no file's.
+    target : name of an engine or device, whose folder such a path is if no format is named.
 
     Raises
     ------
-    ConfigError : the format or a suffix is unknown, where the message lists those that there are; a format
-        is named and no path is a folder, or one is a file's.
+    ConfigError : the target, the format or a suffix is unknown, where the message lists those that there are;
+        a format is named and no path is a folder, or one is a file's.
     """
+    if target is not None:
+        target_named(target)
     if form is not None and form not in FOLDER_WRITERS:
         raise ConfigError(f"found format '{form}'; {nearest(form, FOLDER_WRITERS)}")
     folders = [path for path in paths if not is_file(path)]
-    if form is None:
+    if form is None and target is not None:
+        form = target
+        for path in folders:
+            if path.suffix:  # a mistyped file is not quietly made a folder
+                known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
+                raise ConfigError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
+    elif form is None:
         for path in folders:
             known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
             raise ConfigError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
@@ -103,6 +122,29 @@ def writer_for(path: Path) -> Writer:
             f"cannot write '{path.name}': unknown suffix '{suffix}'; {nearest(suffix, EXPORTERS)}"
         )
     return EXPORTERS[suffix]
+
+
+def write_target(
+    world: World, folder: Path, target: Target, options: ExportOptions, level: int = 0
+) -> list[Path]:
+    """Write all that an engine or device takes to a folder: the scene, and its own terrain files."""
+    files = []
+    if target.suffix is not None:
+        files += write_world(world, folder / f"{world.config.name}{target.suffix}", options, level)
+    for name, write in target.folders.items():
+        files += write(world, folder / name, options)
+    return files
+
+
+def write_world(world: World, path: Path, options: ExportOptions, level: int = 0) -> list[Path]:
+    """Write a world's scene to one file, or with ``options.level_files`` to one for each level."""
+    writer = writer_for(path)
+    files = writer(fitted_scene(world, options, level), path, options)
+    if options.level_files:
+        for coarser in range(level + 1, world.config.output.terrain_levels):
+            name = f"{path.stem}_lod{coarser - level}{path.suffix}"
+            files += writer(world.scene(coarser), path.with_name(name), options)
+    return files
 
 
 def export_scene(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:

@@ -1,13 +1,13 @@
 """glTF 2.0: one ``.glb``, or ``.gltf`` with one ``.bin`` and a ``textures`` folder.
 
-Plain core glTF that opens anywhere: PNG and JPEG, instances as nodes that share a mesh, no extension that a
-client must have. Only the sun uses one, KHR_lights_punctual, and clients may ignore it.
+By default plain core glTF that opens anywhere: PNG and JPEG, no extension that a client must have. Only the
+sun uses one, KHR_lights_punctual, and clients may ignore it. Each further extension is an option.
 
 Our own writer instead of pygltflib: arrays go to the file as they are, and nodes are plain dictionaries, so
 64 chunks of 129² vertices and 25,000 instances take 0.35 s of processor time beside the images (0.8 s where
 tangents have to be derived) and no copy of the vertices.
 
-Source: Khronos, glTF 2.0 specification; KHR_lights_punctual.
+Source: Khronos, glTF 2.0 specification; KHR_lights_punctual; EXT_mesh_gpu_instancing; MSFT_lod.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from worldgen import __version__
 from worldgen.errors import ExportError
 from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
 from worldgen.export.gltf_materials import MaterialTable
-from worldgen.export.gltf_nodes import light_rotation, placement_nodes
+from worldgen.export.gltf_nodes import check_instances, light_rotation, placement_nodes
+from worldgen.export.grouping import arranged
 from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.options import ExportOptions
 from worldgen.export.tangents import derive_tangents
@@ -95,6 +98,9 @@ class _Document:
         self._meshes: list[dict[str, Any]] = []
         self._lights: list[dict[str, Any]] = []
         self._mesh_of_model: dict[int, int | None] = {}
+        self._used: set[str] = set()
+        self._required: set[str] = set()
+        scene = arranged(scene, self.options)
         self._scene = _compact(
             name=scene.name,
             nodes=[
@@ -129,7 +135,8 @@ class _Document:
         buffer = _compact(byteLength=self.binary.length, uri=uri)
         document = _compact(
             asset={"version": "2.0", "generator": f"worldgen {__version__}"},
-            extensionsUsed=["KHR_lights_punctual"] if self._lights else None,
+            extensionsUsed=sorted(self._used),
+            extensionsRequired=sorted(self._required),
             extensions={"KHR_lights_punctual": {"lights": self._lights}} if self._lights else None,
             scene=0,
             scenes=[self._scene],
@@ -155,33 +162,59 @@ class _Document:
         index = len(self._nodes)
         self._nodes.append(entry)
         children: list[int] = []
-        if node.instances is not None:
-            children += self._add_instances(node.name, node.instances)
         for child in node.children:
             if child.purpose == "visible":
                 children += self._add_node(child)
-        mesh = self._add_model(node.model) if node.model is not None else None
-        light: dict[str, Any] = {}
+        x, y, z = (float(value) for value in node.translation)
+        if (x, y, z) != (0.0, 0.0, 0.0):
+            entry["translation"] = [x, y, z]
+        # What a node shows stands on it, or below it where it must not move what else the node holds.
+        if node.model is not None:
+            entry.update(_compact(mesh=self._add_model(node.model)))
+        if node.instances is not None and len(node.instances):
+            if self.options.objects != "instancing":
+                children += self._add_placements(node.name, node.instances)
+            elif shown := self._instancing(node.instances.model, node.instances):
+                if "mesh" in entry:
+                    children.append(len(self._nodes))
+                    self._nodes.append({"name": f"{node.name}_instances", **shown})
+                else:
+                    entry.update(shown)
         if node.light is not None:
             light = self._add_light(node.light)
-            if children or mesh is not None:  # the light's rotation must not turn what else the node holds
+            if children or "mesh" in entry:
                 children.append(len(self._nodes))
                 self._nodes.append({"name": node.light.name, **light})
-                light = {}
-        x, y, z = (float(value) for value in node.translation)
-        entry.update(
-            _compact(
-                translation=[x, y, z] if (x, y, z) != (0.0, 0.0, 0.0) else None,
-                mesh=mesh,
-                children=children,
-                extras=node.extras,
-            ),
-            **light,
-        )
+            else:
+                entry.update(light)
+        entry.update(_compact(children=children, extras=node.extras))
+        if "mesh" in entry and self.options.levels:
+            self._add_levels(node, entry)
         if len(entry) == 1:  # clients warn about a node that holds nothing
             self._nodes.pop()
             return []
         return [index]
+
+    def _add_levels(self, node: Node, entry: dict[str, Any]) -> None:
+        """Tie the coarser levels of what a node shows to it; they are nodes outside of the scene's tree."""
+        instances = node.instances if node.model is None else None
+        levels = instances.levels if instances is not None else node.levels
+        ids, coverages = [], []
+        place = {"translation": entry["translation"]} if "translation" in entry else {}
+        for number, level in enumerate(levels, start=1):
+            if instances is not None:
+                shown = self._instancing(level.model, instances)
+            else:
+                shown = _compact(mesh=self._add_model(level.model))
+            if shown:
+                ids.append(len(self._nodes))
+                coverages.append(level.coverage)
+                self._nodes.append({"name": f"{node.name}_lod{number}", **place, **shown})
+        if ids:
+            self._used.add("MSFT_lod")
+            entry.setdefault("extensions", {})["MSFT_lod"] = {"ids": ids}
+            # The last value is where the coarsest goes, too: 0 keeps it.
+            entry["extras"] = {**entry.get("extras", {}), "MSFT_screencoverage": [*coverages, 0.0]}
 
     def _add_model(self, model: Model) -> int | None:
         """Return the mesh of a model, added when it is new; None when it has no triangle."""
@@ -217,16 +250,33 @@ class _Document:
             "material": self.materials.add(material),
         }
 
-    def _add_instances(self, name: str, instances: Instances) -> list[int]:
-        mesh = self._add_model(instances.model) if len(instances) else None
+    def _add_placements(self, name: str, instances: Instances) -> list[int]:
+        """Add a node for each instance, which share a mesh."""
+        mesh = self._add_model(instances.model)
         if mesh is None:
             return []
         first = len(self._nodes)
         self._nodes += placement_nodes(name, mesh, instances)
         return list(range(first, len(self._nodes)))
 
+    def _instancing(self, model: Model, instances: Instances) -> dict[str, Any]:
+        """Return mesh and extension of one node that shows a model many times; nothing for an empty model."""
+        mesh = self._add_model(model)
+        if mesh is None:
+            return {}
+        rotations = check_instances(model.name, instances)
+        attributes = {
+            "TRANSLATION": self.binary.vertices(instances.translations, "VEC3"),
+            "ROTATION": self.binary.vertices(rotations, "VEC4"),
+            "SCALE": self.binary.vertices(np.repeat(instances.scales[:, None], 3, axis=1), "VEC3"),
+        }
+        self._used.add("EXT_mesh_gpu_instancing")
+        self._required.add("EXT_mesh_gpu_instancing")
+        return {"mesh": mesh, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": attributes}}}
+
     def _add_light(self, light: DirectionalLight) -> dict[str, Any]:
         """Add a light and return what its node needs: the rotation and the extension."""
+        self._used.add("KHR_lights_punctual")
         color = [float(value) for value in light.color]
         self._lights.append(
             _compact(

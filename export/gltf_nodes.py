@@ -30,11 +30,8 @@ def light_rotation(direction: tuple[float, float, float]) -> list[float]:
     return rounded
 
 
-def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str, Any]]:
-    """Return one node for each instance.
-
-    Translations are rounded to 0.01 mm, rotations and scales to 7 digits: float32 holds no more, and shorter
-    numbers make the JSON a third smaller.
+def check_instances(name: str, instances: Instances) -> NDArray[np.float64]:
+    """Return the (N, 4) rotations, xyzw, at unit length.
 
     Raises
     ------
@@ -50,8 +47,23 @@ def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str
             f"'{name}' has {int(wrong.sum())} instances whose translation is not finite, whose rotation is "
             "not a unit quaternion, or whose scale is not above 0"
         )
+    quaternions /= lengths
+    return quaternions
+
+
+def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str, Any]]:
+    """Return one node for each instance.
+
+    Translations are rounded to 0.01 mm, rotations and scales to 7 digits: float32 holds no more, and shorter
+    numbers make the JSON a third smaller.
+
+    Raises
+    ------
+    ExportError : a translation, rotation or scale is not one; the message says how many.
+    """
+    quaternions = check_instances(name, instances)
     translations = _rounded(instances.translations.astype(np.float64), 5)
-    rotations = _rounded(quaternions / lengths, 7)
+    rotations = _rounded(quaternions, 7)
     scales = _rounded(instances.scales.astype(np.float64), 7)
     nodes = []
     for number, (translation, rotation, scale) in enumerate(

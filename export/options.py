@@ -31,7 +31,12 @@ class ExportOptions:
     maximum_merged_bytes : see ``objects``.
     cell_size : metres a side of the squares that instancing and merging group objects in; None means one
         square for the whole scene.
+    maximum_draw_calls, maximum_triangles, maximum_texture_bytes : a device's budget, None for no limit. The
+        squares grow, coarser levels are taken and terrain chunks and their textures are put together until
+        the scene fits; bytes are those on the GPU, uncompressed and with mipmaps.
     levels : write coarser levels too, tied together by MSFT_lod.
+    level_files : write each coarser level of the terrain and the objects to a file of its own, ``NAME_lod1``,
+        ``NAME_lod2`` and so on.
     quantize : positions, normals and texture coordinates as 16 and 8 bit integers by KHR_mesh_quantization,
         on one grid for the whole scene, so that tiles still meet.
     compression : None, ``"meshopt"`` (EXT_meshopt_compression) or ``"draco"`` (KHR_draco_mesh_compression).
@@ -56,7 +61,11 @@ class ExportOptions:
     objects: Literal["nodes", "instancing", "merged", "auto"] = "nodes"
     maximum_merged_bytes: int = 400_000_000
     cell_size: float | None = 512.0
+    maximum_draw_calls: int | None = None
+    maximum_triangles: int | None = None
+    maximum_texture_bytes: int | None = None
     levels: bool = False
+    level_files: bool = False
     quantize: bool = False
     compression: Literal["meshopt", "draco"] | None = None
     colliders: Literal["godot", "unreal", "omi"] | None = None
@@ -81,6 +90,10 @@ class ExportOptions:
             raise ExportError(f"threads must be at least 1; found {self.threads}")
         if self.maximum_texture is not None and self.maximum_texture < 4:
             raise ExportError(f"maximum_texture must be at least 4; found {self.maximum_texture}")
+        for name in ("maximum_draw_calls", "maximum_triangles", "maximum_texture_bytes"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ExportError(f"{name} must be at least 1; found {value}")
         if self.cell_size is not None and not self.cell_size > 0:
             raise ExportError(f"cell_size must be above 0; found {self.cell_size}")
 

@@ -7,17 +7,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from worldgen.errors import ConfigError, nearest
+from pydantic import TypeAdapter, ValidationError
+
+from worldgen.errors import ConfigError, ExportError, nearest
 from worldgen.export.options import ExportOptions
 
 if TYPE_CHECKING:
     from worldgen.world import World
 
-Folder = Callable[["World", Path], list[Path]]
+Folder = Callable[["World", Path, ExportOptions], list[Path]]
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,21 @@ class Target:
     name : as on the shell.
     purpose : one line for people.
     options : of its scene file.
-    folders : what else a folder for it holds: sub-folder to its writer.
+    suffix : of the scene file in its folder; None where it takes none.
+    folders : what else its folder holds: sub-folder, "" for itself, to a writer.
     """
 
     name: str
     purpose: str
     options: ExportOptions
+    suffix: str | None = ".glb"
     folders: Mapping[str, Folder] = field(default_factory=dict)
+
+    def options_for(self, image_format: Literal["jpeg", "png"]) -> ExportOptions:
+        """Return its options, with the images that a config wants where the target needs no special ones."""
+        if self.options.image_format != "jpeg":
+            return self.options
+        return replace(self.options, image_format=image_format)
 
 
 _ALL = (
@@ -100,3 +110,23 @@ def target_named(name: str) -> Target:
     if name not in TARGETS:
         raise ConfigError(f"found target '{name}'; {nearest(name, TARGETS)}")
     return TARGETS[name]
+
+
+def with_options(options: ExportOptions, values: Mapping[str, object]) -> ExportOptions:
+    """Return options with some of them set, by name.
+
+    Raises
+    ------
+    ConfigError : an option is unknown, or a value is none that it takes.
+    """
+    names = [field.name for field in fields(ExportOptions)]
+    for name in values:
+        if name not in names:
+            raise ConfigError(f"found option '{name}'; {nearest(name, names)}")
+    try:
+        return TypeAdapter(ExportOptions).validate_python({**asdict(options), **values})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"option {first['loc'][0]}: found {first['input']!r}; {first['msg']}") from None
+    except ExportError as error:
+        raise ConfigError(f"option {error}") from None

@@ -63,6 +63,17 @@ def build(
         list[Path] | None,
         typer.Option("--output", "-o", help="File to write: .glb .gltf .obj .png .r16. Repeatable."),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="portable, web, vr, godot, unity, unreal, blender or tiles: files as it reads them; an "
+            "--output without suffix is a folder of all that it takes."
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="One option of the target, for example --option objects=nodes. Repeatable."),
+    ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -83,16 +94,22 @@ def build(
     json_: Json = False,
 ) -> None:
     """Build a world and write it."""
-    paths = output or [Path("out/world.glb" if format_ is None else "out/world")]
+    is_folder = format_ is not None or target is not None
+    paths = output or [Path("out/world" if is_folder else "out/world.glb")]
     world_config = _config(config, preset, seed, size, spacing, set_, dem, dem_spacing, dem_scale, dem_offset)
     from worldgen.build import build as build_world
     from worldgen.export import check_paths
+    from worldgen.export.targets import target_named, with_options
 
-    check_paths(paths, format_)
+    check_paths(paths, format_, target)
+    options = target_named(target or "portable").options_for(world_config.output.image_format)
+    options = with_options(options, _assigned(option or []))
     start = time.perf_counter()
     with progress_bars(quiet or json_) as progress:
         world = build_world(world_config, progress=progress)
-        written = world.export(*paths, format=format_, level=level, progress=progress)
+        written = world.export(
+            *paths, target=target, format=format_, level=level, options=options, progress=progress
+        )
     seconds = round(time.perf_counter() - start, 2)
     if json_:
         result = {
@@ -238,11 +255,23 @@ def _config(
     return WorldConfig.from_toml(file, **values) if file else WorldConfig(**values)
 
 
-def _assign(values: dict[str, Any], assignment: str) -> None:
+def _assigned(assignments: list[str]) -> dict[str, Any]:
+    """Return ``KEY=VALUE`` texts as a dict."""
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        _assign(values, assignment, "--option: found '{}'; allowed: KEY=VALUE, for example objects=nodes")
+    return values
+
+
+def _assign(
+    values: dict[str, Any],
+    assignment: str,
+    refusal: str = "--set: found '{}'; allowed: KEY=VALUE, for example terrain.relief=800",
+) -> None:
     """Put ``a.b=value`` into nested dicts; the value is read as JSON where it is JSON, else as text."""
     key, equals, text = assignment.partition("=")
     if not equals:
-        raise ConfigError(f"--set: found '{assignment}'; allowed: KEY=VALUE, for example terrain.relief=800")
+        raise ConfigError(refusal.format(assignment))
     *tables, name = key.strip().split(".")
     for table in tables:
         values = values.setdefault(table, {})

@@ -16,7 +16,8 @@ from worldgen.errors import InputError
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.materials import PBRMaterial
-from worldgen.mesh import Mesh
+from worldgen.mesh import Mesh, Model
+from worldgen.scene import Level, Node
 from worldgen.triangulation import coarse_elevation, cut_south_east, kept_lines
 
 Float32Array = NDArray[np.float32]
@@ -60,6 +61,18 @@ class TerrainChunk:
     translation: tuple[float, float, float]
     levels: tuple[Mesh, ...]
     geometric_errors: tuple[float, ...]
+
+    def node(self, level: int = 0) -> Node:
+        """Return the node that shows one level, with the coarser ones behind it."""
+        name = f"terrain_{self.window.row}_{self.window.column}"
+        size = float(np.ptp(self.levels[0].positions, axis=0).max())
+        coarser = []
+        for depth in range(level + 1, len(self.levels)):
+            # The share of the screen's height at which the level's error is two of 1080 pixels.
+            coverage = size / max(self.geometric_errors[depth], 1e-6) / 540
+            coarser.append(Level(Model(f"{name}_lod{depth}", (self.levels[depth],)), min(coverage, 1.0)))
+        model = Model(name, (self.levels[level],))
+        return Node(name, translation=self.translation, model=model, levels=tuple(coarser))
 
 
 def vertex_coordinates(grid: Grid) -> tuple[FloatArray, FloatArray]:

@@ -25,8 +25,11 @@ from worldgen.niches import read_species
 from worldgen.rivers import RiverNetwork
 from worldgen.rng import child_seed
 from worldgen.scatter import hashed_units, place
-from worldgen.scene import Instances
+from worldgen.scene import Instances, Level
 from worldgen.species import Species
+
+# Shares of the screen's height below which the second and the third model of an object are shown.
+_COVERAGE = (0.2, 0.05)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +148,19 @@ def instances_at(
     for variant, models in enumerate(placement.kind.models):
         chosen = placement.variants == variant
         if chosen.any():
-            model = models[min(level, len(models) - 1)]
+            first = min(level, len(models) - 1)
+            coarser = enumerate(models[first + 1 :], start=first)
             yield (
                 variant,
-                Instances(model, translations[chosen].astype(np.float32), rotations[chosen], scales[chosen]),
+                Instances(
+                    models[first],
+                    translations[chosen].astype(np.float32),
+                    rotations[chosen],
+                    scales[chosen],
+                    tuple(
+                        Level(model, _COVERAGE[min(depth, len(_COVERAGE) - 1)]) for depth, model in coarser
+                    ),
+                ),
             )
 
 

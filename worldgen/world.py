@@ -14,7 +14,6 @@ from worldgen.heightmap import Heightmap
 from worldgen.hydrology import Hydrology
 from worldgen.lod import TerrainChunk
 from worldgen.materials import Surface
-from worldgen.mesh import Model
 from worldgen.populate import Placement, instances_at
 from worldgen.rivers import RiverNetwork
 from worldgen.running_water import water_nodes
@@ -70,17 +69,7 @@ class World:
         levels = self.config.output.terrain_levels
         if not 0 <= level < levels:
             raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
-        ground = Node(
-            "terrain",
-            children=tuple(
-                Node(
-                    f"terrain_{chunk.window.row}_{chunk.window.column}",
-                    translation=chunk.translation,
-                    model=Model(f"terrain_{chunk.window.row}_{chunk.window.column}", (chunk.levels[level],)),
-                )
-                for chunk in self.chunks
-            ),
-        )
+        ground = Node("terrain", children=tuple(chunk.node(level) for chunk in self.chunks))
         finest = level + 1 if object_level is None else object_level
         objects = Node(
             "objects",
@@ -117,23 +106,26 @@ class World:
     def export(
         self,
         *paths: Path | str,
+        target: str | None = None,
         format: str | None = None,
         level: int = 0,
         manifest: bool = True,
         options: ExportOptions | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> list[Path]:
-        """Write the world to one or more files, whose suffix says how, or to folders of the format named.
+        """Write the world to one or more files, whose suffix says how, or to folders.
 
         Parameters
         ----------
         paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a
-            sidecar JSON; any other is a folder, if ``format`` says of what. Missing folders are made.
+            sidecar JSON; any other is a folder, of the target or the format named. Missing folders are made.
+        target : an engine or device, see `worldgen.export.TARGETS`; scene files are written as it reads them,
+            and a folder gets all that it takes. Without one, files open anywhere.
         format : "maps" for a folder of arrays and tables, see `worldgen.export.maps`.
         level : terrain level of detail of scene files.
         manifest : also write ``NAME.manifest.json`` with config, seed, versions and hashes of the files of
             that name.
-        options : see `worldgen.export.ExportOptions`; images are encoded as the config says by default.
+        options : see `worldgen.export.ExportOptions`; by default the target's, with the config's images.
         progress : called with (stage, done, all).
 
         Returns
@@ -142,40 +134,41 @@ class World:
 
         Raises
         ------
-        ConfigError : a suffix is unknown, or a format.
+        ConfigError : a suffix is unknown, or a target or format.
         ExportError : the level does not exist, or a file would be too large.
         """
         from worldgen.export import (
             FOLDER_WRITERS,
             HEIGHTMAP_WRITERS,
-            ExportOptions,
             check_paths,
-            export_scene,
             is_file,
+            write_target,
+            write_world,
         )
+        from worldgen.export.targets import target_named
 
-        targets = [Path(path) for path in paths]
-        check_paths(targets, format)
-        options = options or ExportOptions(image_format=self.config.output.image_format)
-        scene: Scene | None = None
+        places = [Path(path) for path in paths]
+        check_paths(places, format, target)
+        profile = target_named(target or "portable")
+        options = options or profile.options_for(self.config.output.image_format)
         written: dict[Path, list[Path]] = {}  # by the name that a manifest gets
-        for index, path in enumerate(targets):
+        for index, path in enumerate(places):
             if progress:
-                progress("write", index, len(targets))
-            if format is not None and not is_file(path):
-                folder = path if path.name else path.resolve()
-                written.setdefault(folder, []).extend(FOLDER_WRITERS[format](self, folder))
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_heightmap = HEIGHTMAP_WRITERS.get(path.suffix.lower())
-            if write_heightmap:
+                progress("write", index, len(places))
+            name = path.with_suffix("")
+            if not is_file(path):
+                name = path if path.name else path.resolve()
+                if format is not None:
+                    files = FOLDER_WRITERS[format](self, name, options)
+                else:
+                    files = write_target(self, name, profile, options, level)
+            elif write_heightmap := HEIGHTMAP_WRITERS.get(path.suffix.lower()):
                 files = write_heightmap(self.heightmap, path, sea_level=self.config.sea_level)
             else:
-                scene = scene or self.scene(level)
-                files = export_scene(scene, path, options)
-            written.setdefault(path.with_suffix(""), []).extend(files)
+                files = write_world(self, path, options, level)
+            written.setdefault(name, []).extend(files)
         if progress:
-            progress("write", len(targets), len(targets))
+            progress("write", len(places), len(places))
         files = [file for group in written.values() for file in group]
         return files + [self._manifest(name, group) for name, group in written.items() if manifest]
 
