@@ -56,14 +56,14 @@ def arranged(scene: Scene, options: ExportOptions) -> Scene:
     if not placed:
         return scene
     size = _cell_size(bare, placed, way == "merged", options)
-    cells = [
-        Node(
-            f"objects_{row}_{column}",
-            translation=middle,
-            children=tuple(_merged_nodes(parts) if way == "merged" else _instance_nodes(parts)),
-        )
-        for (row, column), middle, parts in in_cells(placed, size)
-    ]
+    cells = []
+    for (row, column), middle, parts in in_cells(placed, size):
+        name = f"objects_{row}_{column}"
+        if way == "merged":
+            children = tuple(_merged_nodes(name, parts))
+        else:
+            children = tuple(Node(part.name, instances=part.instances) for part in parts)
+        cells.append(Node(name, translation=middle, children=children))
     return replace(bare, nodes=(*bare.nodes, Node("objects", children=tuple(cells))))
 
 
@@ -112,6 +112,7 @@ def in_cells(
     size : metres a side; None means one square round the world's origin.
     """
     places = [_cells(part, size) for part in placed]
+    side = size or 2 * max(float(np.abs(part.translations).max()) for part in placed)
     north, west = np.concatenate(places).min(axis=0).tolist()
     for row, column in np.unique(np.concatenate(places), axis=0).tolist():
         middle = np.array([0.0, 0.0, 0.0] if size is None else [(column + 0.5) * size, 0, (row + 0.5) * size])
@@ -124,6 +125,7 @@ def in_cells(
                     translations=(part.translations[here] - middle).astype(np.float32),
                     rotations=part.instances.rotations[here],
                     scales=part.instances.scales[here],
+                    levels=_levels_of_square(part.instances, side),
                 )
                 parts.append(Placed(part.name, instances, part.translations[here]))
         yield (row - north, column - west), (float(middle[0]), 0.0, float(middle[2])), parts
@@ -178,6 +180,13 @@ def _cells(part: Placed, size: float | None) -> NDArray[np.int64]:
     return np.floor(part.translations[:, [2, 0]] / size).astype(np.int64)
 
 
+def _levels_of_square(instances: Instances, side: float) -> tuple[Level, ...]:
+    """Return the levels, each shown below the share of the screen that the whole square has then."""
+    low, high = instances.model.bounds
+    ratio = max(1.0, side / max(float(np.max(high - low)), 1e-6))
+    return tuple(level._replace(coverage=min(1.0, level.coverage * ratio)) for level in instances.levels)
+
+
 def _cell_size(bare: Scene, placed: Sequence[Placed], merge: bool, options: ExportOptions) -> float | None:
     """Return the side of the squares, doubled until the draw calls are few enough; None means one square."""
     size, limit = options.cell_size, options.maximum_draw_calls
@@ -199,12 +208,7 @@ def _cell_size(bare: Scene, placed: Sequence[Placed], merge: bool, options: Expo
     return None
 
 
-def _instance_nodes(parts: Sequence[Placed]) -> Iterator[Node]:
-    for part in parts:
-        yield Node(part.name, instances=part.instances)
-
-
-def _merged_nodes(parts: Sequence[Placed]) -> Iterator[Node]:
+def _merged_nodes(cell: str, parts: Sequence[Placed]) -> Iterator[Node]:
     """Yield a node for each material, in the order of first use, with its coarser levels."""
     materials = {}
     for part in parts:
@@ -230,4 +234,4 @@ def _merged_nodes(parts: Sequence[Placed]) -> Iterator[Node]:
         if models:
             coverages = [level.coverage for level in parts[0].instances.levels]
             levels = tuple(map(Level, models[1:], coverages))
-            yield Node(material.name, model=models[0], levels=levels)
+            yield Node(models[0].name, model=models[0], levels=levels)
