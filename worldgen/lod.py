@@ -179,7 +179,7 @@ def chunk_mesh(
         texcoords=_window_texcoords(row1 - row0, column1 - column0, stride),
         indices=quad_triangles(south_east),
         material=material,
-        tangents=_tangents(flat_normals) if tangents else None,
+        tangents=surface_tangents(flat_normals) if tangents else None,
     )
 
 
@@ -194,8 +194,11 @@ def _window_texcoords(height: int, width: int, stride: int) -> Float32Array:
     return texcoords.reshape(-1, 2)
 
 
-def _tangents(normals: Float32Array) -> Float32Array:
-    """Return (V, 4): east within the surface, and w = 1, as cross(normal, east) is north, an image's up."""
+def surface_tangents(normals: Float32Array) -> Float32Array:
+    """Return (V, 4) tangents for (V, 3) normals of land.
+
+    They point east within the surface, and w = 1, as cross(normal, east) is north, an image's up.
+    """
     tangents = np.zeros((len(normals), 4), np.float32)
     length = np.hypot(normals[:, 0], normals[:, 1])
     tangents[:, 0] = normals[:, 1] / length
