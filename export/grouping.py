@@ -48,7 +48,9 @@ def arranged(scene: Scene, options: ExportOptions) -> Scene:
     square is the most that can be done.
     """
     way = options.objects
-    if way == "auto":
+    if way == "auto" and options.maximum_draw_calls is not None:
+        way = "merged"
+    elif way == "auto":
         way = "merged" if merged_bytes(scene) <= options.maximum_merged_bytes else "nodes"
     if way == "nodes":
         return scene

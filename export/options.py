@@ -94,6 +94,8 @@ class ExportOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ExportError(f"{name} must be at least 1; found {value}")
+        if self.maximum_draw_calls is not None and self.objects == "nodes":
+            raise ExportError("maximum_draw_calls needs objects = 'merged' or 'instancing'; found 'nodes'")
         if self.cell_size is not None and not self.cell_size > 0:
             raise ExportError(f"cell_size must be above 0; found {self.cell_size}")
 

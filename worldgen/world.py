@@ -53,7 +53,7 @@ class World:
     chunks: tuple[TerrainChunk, ...]
     placements: tuple[Placement, ...]
 
-    def scene(self, level: int = 0, *, object_level: int | None = None) -> Scene:
+    def scene(self, level: int = 0, *, object_level: int | None = None, ground: Node | None = None) -> Scene:
         """Assemble the tree that is written or shown.
 
         Parameters
@@ -61,15 +61,17 @@ class World:
         level : terrain level of detail, 0 the finest. Objects are seated on that level's triangles.
         object_level : level of the objects' meshes; ``level + 1`` by default, since a file without switching
             of levels shows every tree of a square kilometre at once.
+        ground : another terrain at that level, in place of the world's chunks.
 
         Raises
         ------
-        ExportError : the world has no such level.
+        ExportError : the world has no such level, and no other ground is given.
         """
         levels = self.config.output.terrain_levels
-        if not 0 <= level < levels:
-            raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
-        ground = Node("terrain", children=tuple(chunk.node(level) for chunk in self.chunks))
+        if ground is None:
+            if not 0 <= level < levels:
+                raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
+            ground = Node("terrain", children=tuple(chunk.node(level) for chunk in self.chunks))
         finest = level + 1 if object_level is None else object_level
         objects = Node(
             "objects",
