@@ -75,8 +75,10 @@ def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -
     document.check_size()
     stem = safe_name(path.stem)
     binary_path = path.with_name(f"{stem}.bin")
+    # Images that stand alone say where they come from; inside of a .glb the document does.
+    xmp = scene.provenance.xmp() if scene.provenance else b""
     with FileSet() as files:
-        for image, encoded in zip(document.image_objects, document.encode_images(), strict=True):
+        for image, encoded in zip(document.image_objects, document.encode_images(xmp), strict=True):
             file = f"textures/{stem}_{encoded.name}{encoded.suffix}"
             files.write(path.parent / file, encoded.data)
             image["uri"] = file
@@ -88,18 +90,26 @@ def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -
 
 
 class _Document:
-    """The JSON half of a file: nodes, meshes, lights, and the tables that they refer to."""
+    """The JSON half of a file: nodes, meshes, lights, and the tables that they refer to.
+
+    Attributes
+    ----------
+    extensions : what extensions have to say at the root, by their names.
+    used, required : names of further extensions, beside those of ``extensions`` and ``materials``.
+    """
 
     def __init__(self, scene: Scene, options: ExportOptions) -> None:
         self.options = options
+        self.provenance = scene.provenance
         self.binary = BinaryLayout()
-        self.materials = MaterialTable()
+        self.materials = MaterialTable(options)
+        self.extensions: dict[str, Any] = {}
+        self.used: set[str] = set()
+        self.required: set[str] = set()
         self._nodes: list[dict[str, Any]] = []
         self._meshes: list[dict[str, Any]] = []
         self._lights: list[dict[str, Any]] = []
         self._mesh_of_model: dict[int, int | None] = {}
-        self._used: set[str] = set()
-        self._required: set[str] = set()
         scene = arranged(scene, self.options)
         self._scene = _compact(
             name=scene.name,
@@ -112,9 +122,9 @@ class _Document:
             {"name": image.name} for image in self.materials.images.sources
         ]
 
-    def encode_images(self) -> list[EncodedImage]:
+    def encode_images(self, xmp: bytes = b"") -> list[EncodedImage]:
         """Encode the images of all materials, in the order of ``image_objects``."""
-        return encode_images(self.materials.images.sources, self.options)
+        return encode_images(self.materials.images.sources, self.options, xmp)
 
     def check_size(self, length: int = 0) -> None:
         """Refuse a file that the format cannot hold; cheap, for planning takes no memory."""
@@ -133,11 +143,19 @@ class _Document:
         ExportError : extras or a transform hold a value that JSON lacks.
         """
         buffer = _compact(byteLength=self.binary.length, uri=uri)
+        asset: dict[str, Any] = {"version": "2.0", "generator": f"worldgen {__version__}"}
+        extensions = dict(self.extensions)
+        if self._lights:
+            extensions["KHR_lights_punctual"] = {"lights": self._lights}
+        if self.provenance is not None:
+            asset |= {"generator": self.provenance.generator, "copyright": self.provenance.copyright}
+            asset["extensions"] = {"KHR_xmp_json_ld": {"packet": 0}}
+            extensions["KHR_xmp_json_ld"] = {"packets": [self.provenance.json_ld()]}
         document = _compact(
-            asset={"version": "2.0", "generator": f"worldgen {__version__}"},
-            extensionsUsed=sorted(self._used),
-            extensionsRequired=sorted(self._required),
-            extensions={"KHR_lights_punctual": {"lights": self._lights}} if self._lights else None,
+            asset=asset,
+            extensionsUsed=sorted(self.used | self.materials.used | extensions.keys()),
+            extensionsRequired=sorted(self.required | self.materials.required),
+            extensions=extensions,
             scene=0,
             scenes=[self._scene],
             nodes=self._nodes,
@@ -211,7 +229,7 @@ class _Document:
                 coverages.append(level.coverage)
                 self._nodes.append({"name": f"{node.name}_lod{number}", **place, **shown})
         if ids:
-            self._used.add("MSFT_lod")
+            self.used.add("MSFT_lod")
             entry.setdefault("extensions", {})["MSFT_lod"] = {"ids": ids}
             # The last value is where the coarsest goes, too: 0 keeps it.
             entry["extras"] = {**entry.get("extras", {}), "MSFT_screencoverage": [*coverages, 0.0]}
@@ -270,13 +288,12 @@ class _Document:
             "ROTATION": self.binary.vertices(rotations, "VEC4"),
             "SCALE": self.binary.vertices(np.repeat(instances.scales[:, None], 3, axis=1), "VEC3"),
         }
-        self._used.add("EXT_mesh_gpu_instancing")
-        self._required.add("EXT_mesh_gpu_instancing")
+        self.used.add("EXT_mesh_gpu_instancing")
+        self.required.add("EXT_mesh_gpu_instancing")
         return {"mesh": mesh, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": attributes}}}
 
     def _add_light(self, light: DirectionalLight) -> dict[str, Any]:
         """Add a light and return what its node needs: the rotation and the extension."""
-        self._used.add("KHR_lights_punctual")
         color = [float(value) for value in light.color]
         self._lights.append(
             _compact(

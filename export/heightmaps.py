@@ -3,6 +3,8 @@
 Both keep integers, so metres live in the sidecar ``NAME.png.json``: ``metres = offset + scale * value``. The
 first row is north, the first value of a row west. PNG stores its 16 bits big-endian by its own rule; readers
 undo that.
+
+Where the map comes from stands in the PNG as an XMP packet, and in both sidecars as ``provenance``.
 """
 
 from __future__ import annotations
@@ -10,16 +12,20 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from worldgen.errors import ExportError, InputError
 from worldgen.export.files import FileSet
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
+
+if TYPE_CHECKING:
+    from worldgen.export.provenance import Provenance
 
 LEVELS = 65535
 Quantized = NDArray[np.uint16]
@@ -59,6 +65,7 @@ def write_heightmap_png(
     *,
     sea_level: float | None = None,
     value_range: tuple[float, float] | None = None,
+    provenance: Provenance | None = None,
 ) -> list[Path]:
     """Write a 16-bit gray PNG without alpha and its sidecar; return both paths.
 
@@ -66,11 +73,15 @@ def write_heightmap_png(
     ----------
     sea_level : metres, noted in the sidecar; None where there is no sea.
     value_range : as in `quantize`.
+    provenance : where the map comes from; None says nothing.
     """
     values, scale, offset = quantize(heightmap.elevation, value_range)
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG", compress_level=6)
-    sidecar = _sidecar(heightmap, "png16", "big", scale, offset, sea_level)
+    text = PngInfo()
+    if provenance is not None:
+        text.add_itxt("XML:com.adobe.xmp", provenance.xmp().decode("utf-8"))
+    Image.fromarray(values).save(buffer, "PNG", compress_level=6, pnginfo=text)
+    sidecar = _sidecar(heightmap, "png16", "big", scale, offset, sea_level, provenance)
     return _write(path, buffer.getvalue(), sidecar)
 
 
@@ -80,13 +91,14 @@ def write_r16(
     *,
     sea_level: float | None = None,
     value_range: tuple[float, float] | None = None,
+    provenance: Provenance | None = None,
 ) -> list[Path]:
     """Write raw little-endian uint16, row after row, and its sidecar.
 
     Arguments as in `write_heightmap_png`.
     """
     values, scale, offset = quantize(heightmap.elevation, value_range)
-    sidecar = _sidecar(heightmap, "r16", "little", scale, offset, sea_level)
+    sidecar = _sidecar(heightmap, "r16", "little", scale, offset, sea_level, provenance)
     return _write(path, values.astype("<u2").tobytes(), sidecar)
 
 
@@ -124,9 +136,16 @@ def sidecar_path(path: Path) -> Path:
 
 
 def _sidecar(
-    heightmap: Heightmap, form: str, byte_order: str, scale: float, offset: float, sea_level: float | None
+    heightmap: Heightmap,
+    form: str,
+    byte_order: str,
+    scale: float,
+    offset: float,
+    sea_level: float | None,
+    provenance: Provenance | None,
 ) -> dict[str, Any]:
     rows, columns = heightmap.grid.shape
+    origin = {} if provenance is None else {"provenance": provenance.as_dictionary()}
     return {
         "format": form,
         "width": columns,
@@ -142,6 +161,7 @@ def _sidecar(
         "row_order": "north-first",
         "column_order": "west-first",
         "formula": "metres = offset_metres + scale_metres * value",
+        **origin,
     }
 
 

@@ -23,6 +23,7 @@ from worldgen.surfaces import Splat
 
 if TYPE_CHECKING:
     from worldgen.export import ExportOptions
+    from worldgen.export.provenance import Provenance
 
 # From the north-west and 35 degrees above the horizon: relief reads well in plan and in perspective.
 SUN = DirectionalLight(direction=(0.58, -0.57, 0.58), color=(1.0, 0.95, 0.88))
@@ -103,7 +104,18 @@ class World:
             "seed": self.config.seed,
             "units": "m",
         }
-        return Scene(self.config.name, tuple(nodes), extras)
+        return Scene(self.config.name, tuple(nodes), extras, self.provenance())
+
+    def provenance(self, *, terrain: bool = False) -> Provenance:
+        """Return where the world comes from: seed, config, nets and their data, files of the user.
+
+        Parameters
+        ----------
+        terrain : of the heightmap alone, which no texture net and no object went into.
+        """
+        from worldgen.credits import terrain_provenance, world_provenance
+
+        return terrain_provenance(self.config) if terrain else world_provenance(self.config)
 
     def export(
         self,
@@ -165,7 +177,12 @@ class World:
                 else:
                     files = write_target(self, name, profile, options, level)
             elif write_heightmap := HEIGHTMAP_WRITERS.get(path.suffix.lower()):
-                files = write_heightmap(self.heightmap, path, sea_level=self.config.sea_level)
+                files = write_heightmap(
+                    self.heightmap,
+                    path,
+                    sea_level=self.config.sea_level,
+                    provenance=self.provenance(terrain=True),
+                )
             else:
                 files = write_world(self, path, options, level)
             written.setdefault(name, []).extend(files)
