@@ -20,16 +20,15 @@ from typing import Any
 from worldgen import __version__
 from worldgen.errors import ExportError
 from worldgen.export.files import FileSet
-from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
+from worldgen.export.gltf_buffers import BinaryLayout, padding
 from worldgen.export.gltf_materials import MaterialTable
 from worldgen.export.gltf_nodes import light_rotation, placement_nodes
+from worldgen.export.gltf_primitives import PrimitiveTable
 from worldgen.export.images import EncodedImage, encode_images, safe_name
+from worldgen.export.limits import SIZE_LIMIT, check_length, check_scene
 from worldgen.export.options import ExportOptions
-from worldgen.export.tangents import derive_tangents
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import DirectionalLight, Instances, Node, Scene
-
-SIZE_LIMIT = 2**32 - 1  # a GLB's length fields are uint32
 
 
 def write_glb(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
@@ -88,9 +87,11 @@ class _Document:
     """The JSON half of a file: nodes, meshes, lights, and the tables that they refer to."""
 
     def __init__(self, scene: Scene, options: ExportOptions) -> None:
+        check_scene(scene, options, SIZE_LIMIT)
         self.options = options
-        self.binary = BinaryLayout()
+        self.binary = BinaryLayout(compress=options.compression == "meshopt")
         self.materials = MaterialTable()
+        self.primitives = PrimitiveTable(scene, options, self.binary, self.materials)
         self._nodes: list[dict[str, Any]] = []
         self._meshes: list[dict[str, Any]] = []
         self._lights: list[dict[str, Any]] = []
@@ -111,13 +112,8 @@ class _Document:
         return encode_images(self.materials.images.sources, self.options)
 
     def check_size(self, length: int = 0) -> None:
-        """Refuse a file that the format cannot hold; cheap, for planning takes no memory."""
-        length = max(length, self.binary.length)
-        if length > SIZE_LIMIT:
-            raise ExportError(
-                f"the world would take {length / 2**30:.2f} GiB, and glTF ends at 4 GiB: "
-                "use fewer vertices or objects, or export the world in tiles"
-            )
+        """Refuse a file that the format cannot hold."""
+        check_length(max(length, self.binary.length), SIZE_LIMIT)
 
     def json(self, uri: str | None) -> bytes:
         """Return the document as UTF-8 JSON.
@@ -126,10 +122,11 @@ class _Document:
         ------
         ExportError : extras or a transform hold a value that JSON lacks.
         """
-        buffer = _compact(byteLength=self.binary.length, uri=uri)
+        required = self.primitives.extensions
         document = _compact(
             asset={"version": "2.0", "generator": f"worldgen {__version__}"},
-            extensionsUsed=["KHR_lights_punctual"] if self._lights else None,
+            extensionsUsed=sorted({*required, *(["KHR_lights_punctual"] if self._lights else [])}),
+            extensionsRequired=sorted(required),
             extensions={"KHR_lights_punctual": {"lights": self._lights}} if self._lights else None,
             scene=0,
             scenes=[self._scene],
@@ -141,7 +138,7 @@ class _Document:
             images=self.image_objects,
             accessors=self.binary.accessors,
             bufferViews=self.binary.views,
-            buffers=[buffer] if self.binary.length else None,
+            buffers=self.binary.buffers(uri),
         )
         try:
             text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -169,9 +166,19 @@ class _Document:
                 self._nodes.append({"name": node.light.name, **light})
                 light = {}
         x, y, z = (float(value) for value in node.translation)
+        place = {"translation": [x, y, z]} if (x, y, z) != (0.0, 0.0, 0.0) else {}
+        if mesh is not None and node.model is not None:
+            moved = self.primitives.transform(node.model, (x, y, z))
+            if children and moved != place:  # its transform must not move the node's children
+                children.append(len(self._nodes))
+                inner = self.primitives.transform(node.model)
+                self._nodes.append({"name": f"{node.name}_mesh", "mesh": mesh, **inner})
+                mesh = None
+            else:
+                place = moved
         entry.update(
-            _compact(
-                translation=[x, y, z] if (x, y, z) != (0.0, 0.0, 0.0) else None,
+            **place,
+            **_compact(
                 mesh=mesh,
                 children=children,
                 extras=node.extras,
@@ -186,41 +193,20 @@ class _Document:
     def _add_model(self, model: Model) -> int | None:
         """Return the mesh of a model, added when it is new; None when it has no triangle."""
         if id(model) not in self._mesh_of_model:
-            primitives = [self._primitive(part, model.name) for part in model.primitives if part.triangles]
+            primitives = [self._primitive(part, model) for part in model.primitives if part.triangles]
             if primitives:
                 self._meshes.append({"name": model.name, "primitives": primitives})
             self._mesh_of_model[id(model)] = len(self._meshes) - 1 if primitives else None
         return self._mesh_of_model[id(model)]
 
-    def _primitive(self, mesh: Mesh, name: str) -> dict[str, Any]:
-        check_vertices(mesh.positions, mesh.normals, mesh.tangents, name)
-        material = mesh.material
-        attributes = {
-            "POSITION": self.binary.vertices(mesh.positions, "VEC3", bounds=True),
-            "NORMAL": self.binary.vertices(mesh.normals, "VEC3"),
-        }
-        # Attributes that no texture uses would only cost memory, and the validator reports them.
-        if material.normal is not None:
-            tangents = mesh.tangents
-            if tangents is None:
-                tangents = derive_tangents(mesh.positions, mesh.normals, mesh.texcoords, mesh.indices)
-            attributes["TANGENT"] = self.binary.vertices(tangents, "VEC4")
-        if any(image is not None for image in (material.base_color, material.normal, material.orm)):
-            attributes["TEXCOORD_0"] = self.binary.vertices(mesh.texcoords, "VEC2")
-        if mesh.velocity is not None:
-            attributes["TEXCOORD_1"] = self.binary.vertices(mesh.velocity, "VEC2")
-        if mesh.colors is not None:
-            attributes["COLOR_0"] = self.binary.colors(mesh.colors)
-        return {
-            "attributes": attributes,
-            "indices": self.binary.indices(mesh.indices, len(mesh.positions)),
-            "material": self.materials.add(material),
-        }
+    def _primitive(self, mesh: Mesh, model: Model) -> dict[str, Any]:
+        return self.primitives.add(mesh, model)
 
     def _add_instances(self, name: str, instances: Instances) -> list[int]:
         mesh = self._add_model(instances.model) if len(instances) else None
         if mesh is None:
             return []
+        instances = self.primitives.placements(instances, instances.model)
         first = len(self._nodes)
         self._nodes += placement_nodes(name, mesh, instances)
         return list(range(first, len(self._nodes)))

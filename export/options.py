@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import frexp
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from worldgen.errors import ExportError
@@ -34,6 +35,8 @@ class ExportOptions:
     levels : write coarser levels too, tied together by MSFT_lod.
     quantize : positions, normals and texture coordinates as 16 and 8 bit integers by KHR_mesh_quantization,
         on one grid for the whole scene, so that tiles still meet.
+    grid_step : metres, a power of two: the grid's step, so that files of one world share it, see
+        `worldgen.export.quantization.scene_step`. None chooses by the scene.
     compression : None, ``"meshopt"`` (EXT_meshopt_compression) or ``"draco"`` (KHR_draco_mesh_compression).
     colliders : how collision meshes, the navigation mesh and player starts are named or marked, None to
         leave them out: ``"godot"`` (-colonly, -navmesh), ``"unreal"`` (UCX_), ``"omi"`` (OMI_physics_shape,
@@ -58,6 +61,7 @@ class ExportOptions:
     cell_size: float | None = 512.0
     levels: bool = False
     quantize: bool = False
+    grid_step: float | None = None
     compression: Literal["meshopt", "draco"] | None = None
     colliders: Literal["godot", "unreal", "omi"] | None = None
     quality: int = 90
@@ -81,6 +85,8 @@ class ExportOptions:
             raise ExportError(f"threads must be at least 1; found {self.threads}")
         if self.maximum_texture is not None and self.maximum_texture < 4:
             raise ExportError(f"maximum_texture must be at least 4; found {self.maximum_texture}")
+        if self.grid_step is not None and not (self.grid_step > 0 and frexp(self.grid_step)[0] == 0.5):
+            raise ExportError(f"grid_step must be a power of two; found {self.grid_step}")
         if self.cell_size is not None and not self.cell_size > 0:
             raise ExportError(f"cell_size must be above 0; found {self.cell_size}")
 
