@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from worldgen.errors import ConfigError, ExportError, nearest
+from worldgen.export.exr import read_exr, write_exr
+from worldgen.export.geotiff import read_geotiff, write_geotiff
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
 from worldgen.export.manifest import describe_weights, write_manifest
@@ -27,8 +29,12 @@ __all__ = [
     "check_paths",
     "describe_weights",
     "export_scene",
+    "read_exr",
+    "read_geotiff",
     "read_heightmap_png",
     "read_r16",
+    "write_exr",
+    "write_geotiff",
     "write_glb",
     "write_gltf",
     "write_heightmap_png",
@@ -50,6 +56,8 @@ EXPORTERS: dict[str, Writer] = {
 HEIGHTMAP_WRITERS = {
     ".png": write_heightmap_png,
     ".r16": write_r16,
+    ".exr": write_exr,
+    ".tif": write_geotiff,
 }
 
 

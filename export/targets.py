@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worldgen.errors import ConfigError, nearest
+from worldgen.export.godot import write_godot_terrain
 from worldgen.export.options import ExportOptions
+from worldgen.export.unity import write_unity_terrain
+from worldgen.export.unreal import write_unreal_landscape
 
 if TYPE_CHECKING:
     from worldgen.world import World
@@ -64,16 +67,19 @@ _ALL = (
         "godot",
         "Godot 4: collision and navigation by name",
         ExportOptions(objects="nodes", colliders="godot"),
+        folders={"landscape": write_godot_terrain},
     ),
     Target(
         "unity",
         "Unity by glTFast",
         ExportOptions(objects="nodes"),
+        folders={"landscape": write_unity_terrain},
     ),
     Target(
         "unreal",
         "Unreal 5: UCX_ collision, normal maps with -Y",
         ExportOptions(objects="nodes", colliders="unreal", normal_y="-"),
+        folders={"landscape": write_unreal_landscape},
     ),
     Target(
         "blender",

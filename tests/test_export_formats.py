@@ -33,7 +33,7 @@ def test_unknown_suffix_lists_what_there_is(name: str, found: str) -> None:
 
 def test_paths_are_checked_before_the_work() -> None:
     check_paths([Path("a.glb"), Path("a.PNG"), Path("a.r16")])
-    with pytest.raises(ConfigError, match=r"'b\.r8': unknown suffix; did you mean '\.r16'\? Allowed: \.glb"):
+    with pytest.raises(ConfigError, match=r"'b\.r8': unknown suffix; did you mean '\.r16'\? Allowed: \.exr"):
         check_paths([Path("a.glb"), Path("b.r8")])
     assert not EXPORTERS.keys() & HEIGHTMAP_WRITERS.keys()
 
