@@ -29,7 +29,7 @@ from worldgen.export.exr import decode_exr, encode_exr
 from worldgen.export.files import FileSet
 from worldgen.export.ground_materials import add_ground_materials, json_bytes
 from worldgen.export.heightmaps import quantize
-from worldgen.export.landscape_grids import height_range
+from worldgen.export.landscape_grids import check_layers, height_range
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
@@ -71,6 +71,7 @@ def write_terrain(
     ------
     ExportError : Terrain3D has no room for so many materials or vertices, or for such a spacing.
     """
+    check_layers(heightmap, names, weights, surfaces)
     control = control_map(weights)
     low, high = height_range(heightmap.elevation)
     values, _, _ = quantize(heightmap.elevation, (low, high))

@@ -29,6 +29,7 @@ from worldgen.export.files import FileSet
 from worldgen.export.ground_materials import add_ground_materials, json_bytes, png_bytes, read_png
 from worldgen.export.heightmaps import LEVELS, quantize
 from worldgen.export.landscape_grids import (
+    check_layers,
     height_range,
     nearest_size,
     quad_places,
@@ -78,6 +79,7 @@ def write_terrain(
     ------
     ExportError : the map is not square, or the maximum is not one of `SIZES`.
     """
+    check_layers(heightmap, names, weights, surfaces)
     size, tile = terrain_size(heightmap.grid.shape, maximum)
     elevation, largest, mean_square = resample_heightmap(heightmap, (size, size))
     low, high = height_range(elevation)

@@ -29,6 +29,7 @@ from worldgen.export.heightmaps import quantize
 from worldgen.export.images import safe_name
 from worldgen.export.landscape_grids import (
     Window,
+    check_layers,
     height_range,
     nearest_size,
     resample_heightmap,
@@ -83,6 +84,7 @@ def write_landscape(
     -------
     The files; ``landscape.json`` and ``README.txt`` last.
     """
+    check_layers(heightmap, names, weights, surfaces)
     shape = landscape_shape(heightmap.grid.shape, tile, overlap)
     elevation, largest, mean_square = resample_heightmap(heightmap, shape)
     low, high = height_range(elevation)

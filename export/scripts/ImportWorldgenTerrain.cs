@@ -6,6 +6,7 @@ using System.Collections.Generic;
 using System.IO;
 using UnityEditor;
 using UnityEngine;
+using UnityEngine.Rendering;
 
 public static class ImportWorldgenTerrain
 {
@@ -98,10 +99,16 @@ public static class ImportWorldgenTerrain
             data.terrainLayers = layers;
             data.SetAlphamaps(0, 0, ReadAlphamaps(tile, folder, sidecar.alphamapResolution, layers.Length));
         }
-        GameObject terrain = Terrain.CreateTerrainGameObject(data);
-        terrain.name = Path.GetFileNameWithoutExtension(tile.raw);
-        terrain.transform.position = tile.position;
-        return terrain.GetComponent<Terrain>();
+        GameObject created = Terrain.CreateTerrainGameObject(data);
+        created.name = Path.GetFileNameWithoutExtension(tile.raw);
+        created.transform.position = tile.position;
+        Terrain terrain = created.GetComponent<Terrain>();
+        RenderPipelineAsset pipeline = GraphicsSettings.currentRenderPipeline;
+        if (pipeline != null) // URP and HDRP draw the built-in material pink
+        {
+            terrain.materialTemplate = pipeline.defaultTerrainMaterial;
+        }
+        return terrain;
     }
 
     // The file's first row is the south edge, as the first row of SetHeights is.
