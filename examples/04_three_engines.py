@@ -1,6 +1,6 @@
 """Export for three engines: one .glb for all, and the ground in the form that each terrain system takes.
 
-- Godot and most others open the .glb as it is; the add-on Terrain3D takes heights, a control map and a script.
+- Godot and most others open the .glb as it is; the add-on Terrain3D takes heights and a control map.
 - Unreal's landscape takes 16-bit heights of its own sizes, and a weight map for each ground material.
 - Unity's terrain takes raw heights and alphamaps; a script in the folder puts them together.
 
@@ -28,8 +28,8 @@ terrain = json.loads((out / "unity" / "landscape" / "terrain.json").read_text(en
 print("Unity: terrain size", ", ".join(f"{terrain['size'][axis]:.2f}" for axis in "xyz"))
 
 # Heights alone, in metres, for GIS (extra: pip install 'worldgen[geo]') and for tools that read OpenEXR.
-world.export(out / "islands.exr")
+world.export(out / "islands.exr", manifest=False)
 try:
-    world.export(out / "islands.tif")
+    world.export(out / "islands.tif", manifest=False)
 except wg.MissingExtraError as error:
     print(error)

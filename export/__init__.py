@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from worldgen.errors import ConfigError, ExportError, nearest
+from worldgen.errors import ConfigError, ExportError, MissingExtraError, nearest
 from worldgen.export.exr import read_exr, write_exr
 from worldgen.export.geotiff import read_geotiff, write_geotiff
 from worldgen.export.gltf import write_glb, write_gltf
@@ -82,6 +83,7 @@ def check_paths(paths: Sequence[Path], form: str | None = None) -> None:
     ------
     ConfigError : the format or a suffix is unknown, where the message lists those that there are; a format
         is named and no path is a folder, or one is a file's.
+    MissingExtraError : a GeoTIFF without rasterio.
     """
     if form is not None and form not in FOLDER_WRITERS:
         raise ConfigError(f"found format '{form}'; {nearest(form, FOLDER_WRITERS)}")
@@ -93,6 +95,9 @@ def check_paths(paths: Sequence[Path], form: str | None = None) -> None:
     elif not folders:
         names = ", ".join(map(str, paths))
         raise ConfigError(f"format '{form}' is a folder's, and all paths name files: {names}")
+    for path in paths:
+        if path.suffix.lower() == ".tif" and find_spec("rasterio") is None:
+            raise MissingExtraError("rasterio", "geo", f"the GeoTIFF {path.name}")
     for path in folders:
         if path.exists() and not path.is_dir():
             raise ConfigError(f"cannot write {form} to '{path}': there is a file of that name")
