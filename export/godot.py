@@ -143,17 +143,17 @@ def control_map(weights: NDArray[np.float32]) -> Control:
     layers = len(weights)
     if layers > MATERIALS:
         raise ExportError(f"Terrain3D has at most {MATERIALS} textures; found {layers} ground materials")
-    order = np.argsort(-weights, axis=0, kind="stable")
-    base, overlay = order[0], order[min(1, layers - 1)]
-    first, second = (
-        np.take_along_axis(weights, one[None], 0)[0].astype(np.float64) for one in (base, overlay)
-    )
-    if layers == 1:
-        second = np.zeros_like(first)
-    blend = np.rint(255 * second / np.maximum(first + second, 1e-9))
-    fields = ((base, 27), (overlay, 22), (blend, 14))
-    bits_of = [field.astype(np.uint32) << np.uint32(bits) for field, bits in fields]
-    return np.asarray(np.bitwise_or.reduce(bits_of), np.uint32)
+    control = np.empty(weights.shape[1:], np.uint32)
+    for row, shares in enumerate(weights.transpose(1, 2, 0)):  # row by row, which stays in the cache
+        columns = np.arange(len(shares))
+        base = shares.argmax(axis=1)
+        others = shares.copy()
+        others[columns, base] = -1
+        overlay = others.argmax(axis=1)
+        first, second = shares[columns, base].astype(np.float64), shares[columns, overlay].astype(np.float64)
+        blend = np.rint(255 * second / np.maximum(first + second, 1e-9)) if layers > 1 else 0 * first
+        control[row] = base << 27 | overlay << 22 | blend.astype(np.int64) << 14
+    return control
 
 
 def control_weights(control: NDArray[np.uint32], layers: int) -> NDArray[np.float32]:

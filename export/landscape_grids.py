@@ -18,6 +18,7 @@ from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
 
 FloatArray = NDArray[np.float32]
+_BLOCK = 16  # rows
 Taps = list[tuple[NDArray[np.intp], NDArray[np.float64]]]  # indices and weights of each neighbour
 Kernel = Callable[[NDArray[np.float64], int], Taps]
 
@@ -126,18 +127,24 @@ def whole_shares(weights: FloatArray, total: int = 255) -> NDArray[np.uint8]:
     ------
     ExportError : a weight is negative or not finite, or none is above zero somewhere.
     """
-    exact = weights.astype(np.float64)
+    shares = np.empty(weights.shape, np.uint8)
+    for top in range(0, weights.shape[1], _BLOCK):  # or a large map takes tens of gigabytes
+        rows = slice(top, top + _BLOCK)
+        shares[:, rows] = _whole_rows(weights[:, rows].astype(np.float64), total)
+    return shares
+
+
+def _whole_rows(exact: NDArray[np.float64], total: int) -> NDArray[np.float64]:
     sums = exact.sum(axis=0)
     if not np.isfinite(sums).all() or exact.min() < 0 or sums.min() <= 0:
         raise ExportError("weights of ground materials must be at least 0 and sum to more than 0 everywhere")
-    exact *= total / sums
+    exact = exact * (total / sums)
     shares = np.floor(exact)
     missing = total - shares.sum(axis=0)
     order = np.argsort(shares - exact, axis=0, kind="stable")  # largest remainder first
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(len(order))[:, None, None], axis=0)
-    shares += ranks < missing
-    return shares.astype(np.uint8)
+    return np.asarray(shares + (ranks < missing), np.float64)
 
 
 def tile_windows(shape: tuple[int, int], tile: int, overlap: int = 1) -> list[Window]:

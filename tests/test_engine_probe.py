@@ -25,9 +25,10 @@ from worldgen.export import (
     write_geotiff,
     write_glb,
     write_heightmap_png,
+    write_obj,
     write_r16,
 )
-from worldgen.lod import terrain_chunks
+from worldgen.lod import TerrainChunk, terrain_chunks
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Model
 from worldgen.scene import Node, Scene
@@ -145,25 +146,42 @@ def godot_r16(folder: Path) -> Field:
     return x, z, values / 65535 * (high - low) + low  # Terrain3D's words
 
 
-def glb(folder: Path) -> Field:
-    chunks = terrain_chunks(land(), PBRMaterial("ground"), quads=32, levels=1)
-    nodes = tuple(
-        Node(f"chunk_{number}", chunk.translation, Model(f"chunk_{number}", chunk.levels))
-        for number, chunk in enumerate(chunks)
+def scene_of(chunks: list[TerrainChunk]) -> Scene:
+    return Scene(
+        "probe",
+        tuple(
+            Node(f"chunk_{number}", chunk.translation, Model(f"chunk_{number}", chunk.levels))
+            for number, chunk in enumerate(chunks)
+        ),
     )
-    write_glb(Scene("probe", nodes), folder / "a.glb")
-    document, binary = read_glb(folder / "a.glb")
-    heights = {}
-    for node in document["nodes"]:
-        (primitive,) = document["meshes"][node["mesh"]]["primitives"]
-        points = read_accessor(document, binary, primitive["attributes"]["POSITION"])
-        for x, y, z in points + np.array(node.get("translation", [0, 0, 0])):
-            heights[round(float(x), 3), round(float(z), 3)] = float(y)
+
+
+def field_of(points: NDArray[np.float64]) -> Field:
+    heights = {(round(x, 3), round(z, 3)): y for x, y, z in points.tolist()}
     x, z = (np.array(sorted({place[axis] for place in heights})) for axis in (0, 1))
     return x, z, np.array([[heights[east, south] for east in x] for south in z])
 
 
-HEIGHTS = (png, r16, exr, tif, unreal_png, unreal_r16, unity_raw, godot_exr, godot_r16, glb)
+def glb(folder: Path) -> Field:
+    chunks = terrain_chunks(land(), PBRMaterial("ground"), quads=32, levels=1)
+    write_glb(scene_of(chunks), folder / "a.glb")
+    document, binary = read_glb(folder / "a.glb")
+    points = []
+    for node in document["nodes"]:
+        (primitive,) = document["meshes"][node["mesh"]]["primitives"]
+        part = read_accessor(document, binary, primitive["attributes"]["POSITION"])
+        points.append(part + np.array(node.get("translation", [0, 0, 0])))
+    return field_of(np.concatenate(points))
+
+
+def obj(folder: Path) -> Field:
+    chunks = terrain_chunks(land(), PBRMaterial("ground"), quads=32, levels=1)
+    write_obj(scene_of(chunks), folder / "a.obj")
+    lines = (folder / "a.obj").read_text().splitlines()
+    return field_of(np.array([line.split()[1:4] for line in lines if line.startswith("v ")], np.float64))
+
+
+HEIGHTS = (png, r16, exr, tif, unreal_png, unreal_r16, unity_raw, godot_exr, godot_r16, glb, obj)
 
 
 @pytest.mark.parametrize("read", HEIGHTS, ids=lambda read: read.__name__)
