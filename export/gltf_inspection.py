@@ -298,7 +298,7 @@ class _Figures:
         for number, top in zip(self.tree.drawn, self.tree.tops, strict=True):
             if number in visible:
                 name = self.tree.nodes[top].text("name") or f"node {top}"
-                branches.setdefault(_family(name), []).append(number)
+                branches.setdefault(family(name), []).append(number)
         parts = []
         for name, numbers in branches.items():
             memory = images.memory(self._materials(numbers))
@@ -382,7 +382,7 @@ class _Figures:
         )
 
 
-def _family(name: str) -> str:
+def family(name: str) -> str:
     """Return a name without the numbers at its end: ``rock_17`` and ``rock_18`` are one part of a scene."""
     return re.sub(r"([\s._-]*\d+)+$", "", name) or name
 

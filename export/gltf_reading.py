@@ -81,19 +81,30 @@ class Resources:
                 return base64.b64decode(unquote(body), validate=True)
             except (binascii.Error, ValueError):
                 raise InputError(f"{where}: found a data URI that is not base64") from None
+        return self.read_file(self._path(uri, where), where)
+
+    def locate(self, uri: str, where: str) -> Path:
+        """Return the file that a URI means; errors as in `read`."""
+        return self.folder / self._path(uri, where)
+
+    def _path(self, uri: str, where: str) -> str:
         try:
             parts = urlsplit(uri)
         except ValueError:
             raise InputError(f"{where}: found the URI {uri[:60]!r}, which is none") from None
         if parts.scheme or parts.netloc:
             raise InputError(
-                f"{where}: found the remote URI '{uri[:60]}'; allowed: files beside the document"
+                f"{where}: found the remote URI {uri[:60]!r}; allowed: files beside the document"
             )
+        return unquote(parts.path)
+
+    def read_file(self, name: str, where: str) -> Data:
+        """Return the bytes of a file beside the document; errors as in `read`."""
         try:
-            data = map_file(self.folder / unquote(parts.path))
+            data = map_file(self.folder / name)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-        self.sizes[printable(unquote(parts.path))] = len(data)
+        self.sizes[printable(name)] = len(data)
         return data
 
 

@@ -35,4 +35,16 @@ def inspect(path: Path | str) -> Inspection:
         from worldgen.export.gltf_inspection import inspect_gltf
 
         return inspect_gltf(path)
+    if suffix == ".obj":
+        from worldgen.export.obj_inspection import inspect_obj
+
+        return inspect_obj(path)
+    if suffix == ".json":
+        from worldgen.export.tileset_inspection import inspect_tileset
+
+        return inspect_tileset(path)
+    if suffix in (".png", ".r16"):
+        from worldgen.export.heightmap_inspection import inspect_heightmap
+
+        return inspect_heightmap(path)
     raise InputError(f"cannot inspect '{path.name}': unknown suffix; {nearest(suffix, SUFFIXES)}")

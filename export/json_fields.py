@@ -83,8 +83,10 @@ class Fields:
 
     def uri(self, key: str) -> str:
         """Return a text as it is, for looking up a file."""
-        self.text(key)
-        return str(self.values[key])
+        value = self.values.get(key)
+        if type(value) is not str:
+            raise self.wrong(key, "a text")
+        return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts; an absent one is empty."""

@@ -46,7 +46,7 @@ def inspect(
     else:
         for line in summary(inspection):
             typer.echo(line)
-        if nodes:
+        if nodes and inspection.rows:
             _print_nodes(inspection, rows)
         if budget is not None:
             _print_checks(budget, checks, passed)
