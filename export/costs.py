@@ -1,4 +1,4 @@
-"""What a file costs, as numbers: the result of `worldgen.export.inspection.inspect`."""
+"""What a file costs, as numbers: the result of `worldgen.inspect_file`."""
 
 from __future__ import annotations
 

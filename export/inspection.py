@@ -1,6 +1,6 @@
 """What a file costs: one door to all formats that are read.
 
->>> inspect(Path("out/alpine.glb")).triangles                    # doctest: +SKIP
+>>> inspect_file(Path("out/alpine.glb")).triangles                    # doctest: +SKIP
 1180432
 """
 
@@ -14,7 +14,7 @@ from worldgen.export.costs import Inspection
 SUFFIXES = (".glb", ".gltf", ".obj", ".json", ".png", ".r16", ".usdz", ".usdc", ".usda", ".usd")
 
 
-def inspect(path: Path | str) -> Inspection:
+def inspect_file(path: Path | str) -> Inspection:
     """Read a file and count what a client draws and holds in memory for it; nothing is decoded.
 
     Parameters
@@ -47,4 +47,8 @@ def inspect(path: Path | str) -> Inspection:
         from worldgen.export.heightmap_inspection import inspect_heightmap
 
         return inspect_heightmap(path)
+    if suffix in (".usdz", ".usdc", ".usda", ".usd"):
+        from worldgen.export.usd_inspection import inspect_usd
+
+        return inspect_usd(path)
     raise InputError(f"cannot inspect '{path.name}': unknown suffix; {nearest(suffix, SUFFIXES)}")

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from worldgen.errors import InputError
 from worldgen.export.gltf_reading import read_document
-from worldgen.export.inspection import inspect
+from worldgen.export.inspection import inspect_file
 
 
 def test_one_triangle(tmp_path):
     path = write(tmp_path / "a.glb", glb(triangle_document()))
-    found = inspect(path)
+    found = inspect_file(path)
     assert (found.format, found.triangles, found.vertices, found.draw_calls) == ("glb", 1, 3, 1)
     assert (found.nodes, found.meshes, found.instances, found.index_bits) == (1, 1, 0, 16)
     assert found.bounds == ((0, 0, 0), (1, 2, 0))
@@ -32,11 +32,13 @@ def test_one_triangle(tmp_path):
 def test_gltf_with_external_file_and_with_data_uri(tmp_path):
     document = triangle_document(buffers=[{"byteLength": 44, "uri": "a%20b.bin"}])
     write(tmp_path / "a b.bin", BINARY)
-    found = inspect(write(tmp_path / "a.gltf", document))
+    found = inspect_file(write(tmp_path / "a.gltf", document))
     assert (found.format, found.triangles, found.external_files) == ("gltf", 1, (("a b.bin", 44),))
     assert found.total_bytes == found.file_bytes + 44
     uri = "data:application/octet-stream;base64," + base64.b64encode(BINARY).decode()
-    found = inspect(write(tmp_path / "b.gltf", triangle_document(buffers=[{"byteLength": 44, "uri": uri}])))
+    found = inspect_file(
+        write(tmp_path / "b.gltf", triangle_document(buffers=[{"byteLength": 44, "uri": uri}]))
+    )
     assert (found.triangles, found.external_files) == (1, ())
 
 
@@ -48,7 +50,7 @@ def test_nodes_that_share_a_mesh_are_unrolled_and_placed(tmp_path):
         {"mesh": 0, "rotation": [0, 0, 0.5**0.5, 0.5**0.5], "translation": [0, 0, 5]},
         {"name": "not in the scene", "mesh": 0},
     ]
-    found = inspect(write(tmp_path / "a.glb", glb(triangle_document(nodes=nodes))))
+    found = inspect_file(write(tmp_path / "a.glb", glb(triangle_document(nodes=nodes))))
     assert (found.triangles, found.vertices, found.stored_vertices) == (2, 6, 3)
     assert (found.draw_calls, found.batched_draw_calls, found.instances, found.nodes) == (2, 1, 2, 3)
     np.testing.assert_allclose(found.bounds, [(8, 0, 0), (13, 6, 5)], atol=1e-12)
@@ -59,7 +61,7 @@ def test_nodes_that_share_a_mesh_are_unrolled_and_placed(tmp_path):
 
 def test_a_matrix_is_stored_column_by_column(tmp_path):
     node = {"mesh": 0, "matrix": [2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 7, 8, 9, 1]}
-    found = inspect(write(tmp_path / "a.glb", glb(triangle_document(nodes=[node]))))
+    found = inspect_file(write(tmp_path / "a.glb", glb(triangle_document(nodes=[node]))))
     assert found.bounds == ((7, 8, 9), (9, 10, 9))
 
 
@@ -87,7 +89,7 @@ def instanced(translations, scales, **accessor):
 
 def test_instancing_draws_once_a_node_and_places_each(tmp_path):
     document, data = instanced([[0, 0, 0], [50, 0, -7], [0, 1, 0]], [[1, 1, 1], [2, 2, 2], [1, 1, 1]])
-    found = inspect(write(tmp_path / "a.glb", glb(document, data)))
+    found = inspect_file(write(tmp_path / "a.glb", glb(document, data)))
     assert (found.triangles, found.vertices, found.draw_calls, found.instances) == (3, 9, 1, 3)
     assert found.bounds == ((0, 100, -7), (52, 104, 0))
     assert found.geometry_memory_bytes == 42 + 3 * 64  # a 4 x 4 matrix for each
@@ -104,7 +106,7 @@ def test_packed_instances_are_bounded_by_their_ranges(tmp_path, extension):
     document["bufferViews"][2] = {"buffer": 1, "byteLength": 24, "extensions": {extension: packed}}
     document["buffers"].append({"byteLength": 24, "extensions": {extension: {"fallback": True}}})
     path = write(tmp_path / "a.glb", glb(document, data))
-    found = inspect(path)
+    found = inspect_file(path)
     # A triangle reaches 5 ** 0.5 from its origin whichever way it is turned.
     reach = 5**0.5
     np.testing.assert_allclose(
@@ -113,7 +115,7 @@ def test_packed_instances_are_bounded_by_their_ranges(tmp_path, extension):
     assert (found.triangles, found.draw_calls) == (2, 1)
     assert "packed" in found.notes[0]
     del document["accessors"][2]["min"]
-    found = inspect(write(path, glb(document, data)))
+    found = inspect_file(write(path, glb(document, data)))
     assert found.bounds is None
     assert "leaves out" in found.notes[0]
 
@@ -127,7 +129,7 @@ def test_quantised_positions_are_scaled_and_moved(tmp_path):
     document["bufferViews"][0].update(byteStride=8)
     document["nodes"] = [{"mesh": 0, "scale": [10, 10, 10], "translation": [0, 1, 0]}]
     document["extensionsRequired"] = ["KHR_mesh_quantization"]
-    found = inspect(write(tmp_path / "a.glb", glb(document)))
+    found = inspect_file(write(tmp_path / "a.glb", glb(document)))
     np.testing.assert_allclose(found.bounds, [(-10, 1, 0), (10, 1 + 163840 / 32767, 0)])
     assert found.geometry_memory_bytes == 3 * 8 + 6  # 6 bytes of a vertex are padded to 8
 
@@ -135,7 +137,7 @@ def test_quantised_positions_are_scaled_and_moved(tmp_path):
 def test_strips_fans_lines_and_points(tmp_path):
     primitives = [{"attributes": {"POSITION": 0}, "mode": mode} for mode in range(7)]
     meshes = [{"primitives": primitives}]
-    found = inspect(write(tmp_path / "a.glb", glb(triangle_document(meshes=meshes))))
+    found = inspect_file(write(tmp_path / "a.glb", glb(triangle_document(meshes=meshes))))
     assert (found.draw_calls, found.triangles) == (7, 3)  # modes 4, 5 and 6
 
 
@@ -151,11 +153,11 @@ def test_levels_of_detail_are_counted_once(tmp_path):
     ]
     document["scenes"] = [{"nodes": [0, 3]}]
     path = write(tmp_path / "a.glb", glb(document))
-    found = inspect(path)
+    found = inspect_file(path)
     assert (found.triangles, found.draw_calls, found.notes) == (3, 3, ())
     assert [(level.triangles, level.draw_calls) for level in found.levels] == [(3, 3), (2, 2), (1, 1)]
     document["scenes"] = [{"nodes": [0, 1, 3]}]
-    found = inspect(write(path, glb(document)))
+    found = inspect_file(write(path, glb(document)))
     assert found.triangles == 3
     assert "1 coarser" in found.notes[0]
 
@@ -172,7 +174,7 @@ def test_hidden_nodes_and_collision_names_are_not_drawn(tmp_path):
         ],
         scenes=[{"nodes": [0, 1, 2, 3]}],
     )
-    found = inspect(write(tmp_path / "a.glb", glb(document)))
+    found = inspect_file(write(tmp_path / "a.glb", glb(document)))
     assert (found.triangles, found.unseen.triangles, found.unseen.nodes) == (1, 2, 2)
     assert found.unseen.conventions == ("godot", "unreal")
 
@@ -197,7 +199,7 @@ def test_textures_by_use_and_memory(tmp_path):
     basis = {"source": 1, "extensions": {"KHR_texture_basisu": {"source": 2}}}
     document = textured(images, [{"source": 0}, basis, {"source": 0}])
     document["materials"][2]["extensions"] = {"KHR_materials_x": {"deepTexture": {"index": 1}}}
-    found = inspect(write(tmp_path / "a.glb", glb(document)))
+    found = inspect_file(write(tmp_path / "a.glb", glb(document)))
     assert [t.use for t in found.textures] == ["drawn", "fallback", "drawn", "unused"]
     first = 4 * (64 + 16 + 4 + 1)
     assert found.texture_memory_bytes == first + 8
@@ -209,7 +211,7 @@ def test_textures_by_use_and_memory(tmp_path):
 def test_blended_double_sided_surfaces_are_named(tmp_path):
     document = triangle_document(materials=[{"alphaMode": "BLEND", "doubleSided": True}])
     document["meshes"][0]["primitives"][0]["material"] = 0
-    found = inspect(write(tmp_path / "a.glb", glb(document)))
+    found = inspect_file(write(tmp_path / "a.glb", glb(document)))
     assert (found.draw_calls, found.double_draw_calls) == (1, 1)
 
 
@@ -221,7 +223,7 @@ def test_parts_are_branches_below_a_lone_root(tmp_path):
         {"name": "terrain_0", "mesh": 0},
         {"name": "rock_2", "mesh": 0},
     ]
-    found = inspect(write(tmp_path / "a.glb", glb(triangle_document(nodes=nodes))))
+    found = inspect_file(write(tmp_path / "a.glb", glb(triangle_document(nodes=nodes))))
     assert [(part.name, part.draw_calls, part.batched_draw_calls) for part in found.parts] == [
         ("rock", 2, 1),
         ("terrain", 1, 1),
@@ -261,7 +263,7 @@ def test_xmp_packet_and_extras_are_provenance(tmp_path):
         extensions={"KHR_xmp_json_ld": {"packets": [packet]}},
         scenes=[{"nodes": [0], "extras": {"seed": 7}}],
     )
-    found = inspect(write(tmp_path / "a.glb", glb(document)))
+    found = inspect_file(write(tmp_path / "a.glb", glb(document)))
     assert found.provenance == {"copyright": "CC0", "xmp": packet, "scene": {"seed": 7}}
 
 
@@ -313,7 +315,7 @@ def changed(**accessor):
 )
 def test_damaged_files_are_one_clear_line(tmp_path, data, parts):
     with pytest.raises(InputError) as error:
-        inspect(write(tmp_path / "a.glb", data))
+        inspect_file(write(tmp_path / "a.glb", data))
     message = str(error.value)
     assert message.startswith("a.glb: ")
     assert message.isprintable()
@@ -339,14 +341,14 @@ def test_damaged_files_are_one_clear_line(tmp_path, data, parts):
 def test_missing_buffers_are_input_errors(tmp_path, uri, part):
     document = triangle_document(buffers=[{"byteLength": 44, "uri": uri}])
     with pytest.raises(InputError, match="buffers") as error:
-        inspect(write(tmp_path / "a.gltf", document))
+        inspect_file(write(tmp_path / "a.gltf", document))
     assert part in str(error.value)
 
 
 def test_missing_images_are_input_errors(tmp_path):
     document = triangle_document(images=[{"uri": "absent.png"}])
     with pytest.raises(InputError, match=r"images\[0\].*absent.png"):
-        inspect(write(tmp_path / "a.glb", glb(document)))
+        inspect_file(write(tmp_path / "a.glb", glb(document)))
 
 
 json_values = st.recursive(
@@ -394,7 +396,7 @@ def test_any_value_anywhere_is_read_or_refused(tmp_path, path, value):
         place = place.setdefault(key, {}) if isinstance(place, dict) else place[key]
     place[path[-1]] = value
     try:
-        found = inspect(write(tmp_path / "a.glb", glb(json.dumps(document).encode(), data)))
+        found = inspect_file(write(tmp_path / "a.glb", glb(json.dumps(document).encode(), data)))
     except InputError:
         return
     json.dumps(found.to_dict(), allow_nan=False, default=str)
@@ -407,4 +409,4 @@ def test_any_bytes_are_read_or_refused(tmp_path, start, noise, end):
     data = (whole[:start] + noise + whole[start + len(noise) :])[: end + start]
     for name in ("a.glb", "a.gltf"):
         with contextlib.suppress(InputError):
-            inspect(write(tmp_path / name, data))
+            inspect_file(write(tmp_path / name, data))

@@ -10,7 +10,7 @@ from gltf_by_hand import png_header, write
 
 from worldgen.errors import InputError
 from worldgen.export import write_heightmap_png, write_r16
-from worldgen.export.inspection import inspect
+from worldgen.export.inspection import inspect_file
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 
@@ -30,7 +30,7 @@ SIDECAR = {
 def test_size_spacing_and_range(tmp_path):
     path = write(tmp_path / "a.r16", bytes(12))
     write(tmp_path / "a.r16.json", SIDECAR)
-    found = inspect(path)
+    found = inspect_file(path)
     assert found.format == "r16"
     assert found.bounds == ((-5, -1, 40), (15, 99, 50))
     assert (found.heightmap["width"], found.heightmap["spacing_metres"]) == (3, 10)
@@ -43,7 +43,7 @@ def test_the_packages_own_files(tmp_path, writer, suffix):
     grid = Grid.centred((5, 4), 2.5)
     elevation = np.linspace(-7, 12, 20, dtype=np.float32).reshape(5, 4)
     writer(Heightmap(elevation, grid), tmp_path / f"a{suffix}")
-    found = inspect(tmp_path / f"a{suffix}")
+    found = inspect_file(tmp_path / f"a{suffix}")
     assert (found.heightmap["width"], found.heightmap["height"]) == (4, 5)
     low, high = found.bounds
     assert (low[1], high[1]) == (-7, 12)
@@ -68,6 +68,6 @@ def test_damaged_files_are_one_clear_line(tmp_path, name, data, sidecar, part):
     if sidecar is not None:
         write(tmp_path / f"{name}.json", json.dumps({**SIDECAR, **sidecar}).encode())
     with pytest.raises(InputError) as error:
-        inspect(path)
+        inspect_file(path)
     assert part in str(error.value)
     assert str(error.value).startswith(name)

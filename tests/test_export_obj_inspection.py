@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worldgen.errors import InputError
-from worldgen.export.inspection import inspect
+from worldgen.export.inspection import inspect_file
 
 TEXT = """# by hand
 mtllib a b.mtl
@@ -56,7 +56,7 @@ def scene(tmp_path):
 
 
 def test_figures(scene):
-    found = inspect(scene)
+    found = inspect_file(scene)
     assert (found.format, found.triangles, found.draw_calls) == ("obj", 2 + 1 + 1 + 1 + 3, 3)
     assert (found.nodes, found.stored_vertices, found.materials) == (2, 4, ("bare", "earth"))
     assert found.bounds == ((-1, 0, -4), (2.5, 3, 0))
@@ -78,16 +78,16 @@ def test_figures(scene):
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_blocks_cut_anywhere_give_the_same(scene, size, monkeypatch):
-    whole = inspect(scene)
+    whole = inspect_file(scene)
     monkeypatch.setattr("worldgen.export.obj_inspection.BLOCK", size)
-    assert inspect(scene) == whole
+    assert inspect_file(scene) == whole
 
 
 def test_windows_line_ends_tabs_and_indents(scene):
-    whole = inspect(scene)
+    whole = inspect_file(scene)
     changed = TEXT.replace("\nv ", "\n  v\t").replace("\nf ", "\n\tf  ").replace("\n", "\r\n")
     scene.write_bytes(changed.encode())
-    found = inspect(scene)
+    found = inspect_file(scene)
     assert (found.triangles, found.draw_calls, found.bounds) == (
         whole.triangles,
         whole.draw_calls,
@@ -115,7 +115,7 @@ def test_damaged_files_are_one_clear_line(tmp_path, text, part):
     path = tmp_path / "a.obj"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        inspect(path)
+        inspect_file(path)
     message = str(error.value)
     assert message.startswith("a.obj: ")
     assert part in message
@@ -125,7 +125,7 @@ def test_damaged_files_are_one_clear_line(tmp_path, text, part):
 def test_missing_images_are_input_errors(scene):
     (scene.parent / "bump.png").unlink()
     with pytest.raises(InputError, match=r"image: .*bump.png"):
-        inspect(scene)
+        inspect_file(scene)
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -142,7 +142,7 @@ def test_any_text_is_read_or_refused(tmp_path, lines):
     path = tmp_path / "a.obj"
     path.write_bytes("\n".join(lines).encode())
     try:
-        found = inspect(path)
+        found = inspect_file(path)
     except InputError:
         return
     assert found.stored_vertices > 0

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from worldgen.errors import InputError
-from worldgen.export.inspection import inspect
+from worldgen.export.inspection import inspect_file
 
 BOX = {"box": [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]}
 EAST = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 100, 20, 3, 1]  # 100 m along x, 20 along y, 3 up (z)
@@ -37,7 +37,7 @@ def tileset(tmp_path, root, **more):
 
 def test_leaves_replace_what_is_above_them(tmp_path):
     path = tileset(tmp_path, tile("two.glb", tile("a.glb"), tile("a.glb", transform=EAST), refine="REPLACE"))
-    found = inspect(path)
+    found = inspect_file(path)
     assert (found.format, found.triangles, found.draw_calls, found.stored_vertices) == ("tileset", 2, 2, 3)
     # z up: 20 m along the tiles' y are -20 along glTF's z, 3 m along z are 3 along y
     np.testing.assert_allclose(found.bounds, [(0, 0, -20), (101, 5, 0)], atol=1e-12)
@@ -48,12 +48,12 @@ def test_leaves_replace_what_is_above_them(tmp_path):
 
 
 def test_what_is_added_to_is_shown_too(tmp_path):
-    found = inspect(tileset(tmp_path, tile("two.glb", tile("a.glb"), refine="ADD")))
+    found = inspect_file(tileset(tmp_path, tile("two.glb", tile("a.glb"), refine="ADD")))
     assert (found.triangles, found.draw_calls) == (3, 3)
 
 
 def test_the_place_on_the_globe_is_left_out(tmp_path):
-    found = inspect(tileset(tmp_path, tile("a.glb", refine="REPLACE", transform=EAST)))
+    found = inspect_file(tileset(tmp_path, tile("a.glb", refine="REPLACE", transform=EAST)))
     assert found.bounds == ((0, 0, 0), (1, 2, 0))
 
 
@@ -61,7 +61,7 @@ def test_tilesets_within_tilesets(tmp_path):
     inner = {"asset": {"version": "1.1"}, "geometricError": 1, "root": tile("../a.glb", refine="REPLACE")}
     (tmp_path / "inner").mkdir()
     write(tmp_path / "inner" / "b.json", inner)
-    found = inspect(tileset(tmp_path, tile("inner/b.json", refine="REPLACE")))
+    found = inspect_file(tileset(tmp_path, tile("inner/b.json", refine="REPLACE")))
     assert found.triangles == 1
     assert any(name.endswith("b.json") for name, _ in found.external_files)
 
@@ -82,7 +82,7 @@ def test_tilesets_within_tilesets(tmp_path):
 )
 def test_damaged_sets_are_one_clear_line(tmp_path, root, part):
     with pytest.raises(InputError) as error:
-        inspect(tileset(tmp_path, root))
+        inspect_file(tileset(tmp_path, root))
     assert part in str(error.value)
     assert str(error.value).startswith("tileset.json: ")
     assert str(error.value).isprintable()
@@ -90,7 +90,7 @@ def test_damaged_sets_are_one_clear_line(tmp_path, root, part):
 
 def test_other_json_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no 3D Tiles set"):
-        inspect(write(tmp_path / "a.json", {"name": "package"}))
+        inspect_file(write(tmp_path / "a.json", {"name": "package"}))
 
 
 values = st.recursive(
@@ -115,7 +115,7 @@ def test_any_tiles_are_read_or_refused(tmp_path, root):
     document = {"asset": {"version": "1.1"}, "root": {"refine": "ADD", "children": [root], "content": root}}
     path.write_bytes(json.dumps(document).encode())
     try:
-        found = inspect(path)
+        found = inspect_file(path)
     except InputError:
         return
     assert found.format == "tileset"

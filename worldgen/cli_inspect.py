@@ -30,7 +30,7 @@ def inspect(
 ) -> None:
     """Say what a file costs to draw and to hold, and whether it fits a target; exit code 1 if it does not."""
     from worldgen.export.budgets import budget_named, check
-    from worldgen.export.inspection import inspect as inspect_file
+    from worldgen.export.inspection import inspect_file
 
     budget = None if target is None else budget_named(target)
     inspection = inspect_file(file)
