@@ -68,7 +68,7 @@ def _triangles(case: _Case) -> list[str]:
     if objects and (objects > terrain or case.found - terrain > case.most):
         share = (case.most - (case.found - objects)) / objects
         if share > 0:
-            advice.append(f"--set objects.density={_down(share)} times what it is now")
+            advice.append(f"--set objects.density to {_down(share)} of what it is")
         else:
             advice.append("--level 1 or 2 for coarser objects too")
     return advice
@@ -84,7 +84,7 @@ def _draw_calls(case: _Case) -> list[str]:
         left = case.found - objects + case.of("objects", "batched_draw_calls")
         advice.append(f"--target vr merges objects, --target web instances them, which leaves {left:,}")
     elif objects > terrain:
-        advice.append("a larger cell_size, or fewer objects.kinds")
+        advice.append("a larger cell_size (ExportOptions), or fewer objects.kinds")
     quads = _chunk_quads(case.inspection)
     if terrain > case.most / 2 and quads < CHUNK_QUADS:
         left = math.ceil(terrain / (CHUNK_QUADS / quads) ** 2)

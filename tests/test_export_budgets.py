@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worldgen.errors import ConfigError
-from worldgen.export.budgets import BUDGETS, budget_named, check
+from worldgen.export.budgets import BUDGETS, budget_named, check, shown
 from worldgen.export.costs import Inspection, NodeCost, PartCost, TextureCost, Unseen
 
 
@@ -65,7 +65,7 @@ def test_triangles_of_objects_ask_for_fewer():
     parts = (PartCost("terrain", 500_000, 9, 9, 0), PartCost("objects", 2_000_000, 9, 9, 0))
     advice = row(world(triangles=2_500_000, parts=parts), "quest2", "triangles").advice
     assert "80 % are objects" in advice
-    assert "objects.density=0.25 times" in advice
+    assert "objects.density to 0.25 of" in advice
 
 
 def test_texture_memory_of_terrain_asks_for_smaller_maps():
@@ -110,3 +110,19 @@ def test_heightmap_sizes():
     unreal = row(found, "unreal", "heightmap size")
     assert unreal.verdict == "over"
     assert "--size 505" in unreal.advice
+
+
+def test_the_table_in_the_docs_is_the_one_in_the_code():
+    text = (Path(__file__).parent.parent / "docs" / "budgets.md").read_text(encoding="utf-8")
+    rows = {}
+    for line in text.splitlines():
+        if line.startswith("| ") and not line.startswith("| target"):
+            name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+            rows[name] = [cell for cell in cells if cell]
+    limited = {name for name, budget in BUDGETS.items() if budget.limits and name == budget.name}
+    assert {name for name in rows if set(name) != {"-"}} == limited
+    for name in limited:
+        assert len(rows[name]) == len(BUDGETS[name].limits)
+        for limit, cell in zip(BUDGETS[name].limits, rows[name], strict=True):
+            most = shown(limit.metric, limit.most).replace(".0 MB", " MB")
+            assert f"{most} ({limit.source})" in cell
