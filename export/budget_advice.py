@@ -82,7 +82,7 @@ def _draw_calls(case: _Case) -> list[str]:
         return [*advice, f"merge or instance nodes that share a mesh: that leaves {batched:,}"]
     if objects > case.of("objects", "batched_draw_calls"):
         left = case.found - objects + case.of("objects", "batched_draw_calls")
-        advice.append(f"--target vr merges objects, --target web instances them, which leaves {left:,}")
+        advice.append(f"--target vr merges objects, --target web instances them (at least {left:,})")
     elif objects > terrain:
         advice.append("a larger cell_size (ExportOptions), or fewer objects.kinds")
     quads = _chunk_quads(case.inspection)

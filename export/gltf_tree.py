@@ -16,7 +16,10 @@ from worldgen.export.json_fields import Fields
 Matrices = NDArray[np.float64]
 
 # Names by which engines' importers take a mesh for collision or navigation and do not draw it.
-GODOT_SUFFIXES = ("-colonly", "-convcolonly", "-navmesh")
+# Godot takes each of "-", "$" and "_" before the word, in any case.
+GODOT_SUFFIXES = tuple(
+    mark + word for word in ("colonly", "convcolonly", "navmesh", "noimp") for mark in ("-", "$", "_")
+)
 UNREAL_PREFIXES = ("UCX_", "UBX_", "USP_", "UCP_")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from worldgen.errors import InputError
 from worldgen.export.costs import Inspection
-from worldgen.export.gltf_reading import map_file
+from worldgen.export.gltf_files import map_file
 from worldgen.export.image_headers import read_image_header
 from worldgen.export.json_fields import parse_fields
 

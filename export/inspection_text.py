@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from worldgen.export.costs import Inspection
+from worldgen.export.json_fields import printable
 
 MOST_NAMES = 12
 
@@ -114,7 +115,11 @@ def _provenance(inspection: Inspection) -> list[str]:
     found = inspection.provenance
     texts = [str(found[key]) for key in ("generator", "copyright") if key in found]
     scene = found.get("scene", {})
-    texts += [f"{key} {scene[key]}" for key in ("preset", "seed") if isinstance(scene, dict) and key in scene]
+    texts += [
+        printable(f"{key} {scene[key]}")[:80]
+        for key in ("preset", "seed")
+        if isinstance(scene, dict) and key in scene
+    ]
     return [*texts, *(["with an XMP packet"] if "xmp" in found else [])]
 
 

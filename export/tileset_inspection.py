@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.export.costs import Corner, Inspection, LevelCost, NodeCost
-from worldgen.export.gltf_reading import Resources, map_file
+from worldgen.export.gltf_files import Resources, map_file
 from worldgen.export.gltf_tree import box_bounds
 from worldgen.export.json_fields import Fields, parse_fields
 

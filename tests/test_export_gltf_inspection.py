@@ -167,7 +167,7 @@ def test_hidden_nodes_and_collision_names_are_not_drawn(tmp_path):
     document = triangle_document(
         nodes=[
             {"mesh": 0},
-            {"mesh": 0, "name": "ground-colonly"},
+            {"mesh": 0, "name": "ground_ColOnly"},
             {"mesh": 0, "name": "UCX_rock_01"},
             {"extensions": hidden, "children": [4]},
             {"mesh": 0},

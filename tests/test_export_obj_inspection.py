@@ -79,7 +79,7 @@ def test_figures(scene):
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_blocks_cut_anywhere_give_the_same(scene, size, monkeypatch):
     whole = inspect_file(scene)
-    monkeypatch.setattr("worldgen.export.obj_inspection.BLOCK", size)
+    monkeypatch.setattr("worldgen.export.obj_reading.BLOCK", size)
     assert inspect_file(scene) == whole
 
 
