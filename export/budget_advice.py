@@ -46,7 +46,7 @@ class _Case:
         """Say which branch has most of a figure."""
         parts = self.inspection.parts
         if not parts:
-            return "no parts to name"
+            return "all is one part"
         part = max(parts, key=lambda part: int(getattr(part, figure)))
         return f"{int(100 * getattr(part, figure) / max(1, self.found))} % are {part.name}"
 

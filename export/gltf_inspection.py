@@ -175,7 +175,9 @@ class _Figures:
         gpu_instances = sum(self.copies[n] for n in loaded if INSTANCING in tree.nodes[n].table("extensions"))
         doubles = sum(self.meshes[self.mesh_of[number]].double_draw_calls for number in shown)
         if doubles:
-            self.notes.append(f"{doubles} draw calls are blended and double-sided: three.js draws them twice")
+            self.notes.append(
+                f"draw calls that are blended and double-sided, which three.js draws twice: {doubles}"
+            )
         if tree.hidden_levels:
             self.notes.append(
                 f"the scene holds {tree.hidden_levels} coarser levels: clients without MSFT_lod draw all"

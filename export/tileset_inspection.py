@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
-from worldgen.export.costs import Corner, Inspection, LevelCost, NodeCost
+from worldgen.export.costs import Corner, Inspection, LevelCost, NodeCost, PartCost
 from worldgen.export.gltf_files import Resources, map_file
 from worldgen.export.gltf_tree import box_bounds
 from worldgen.export.json_fields import Fields, parse_fields
@@ -100,6 +100,7 @@ def inspect_tileset(path: Path) -> Inspection:
         index_bits=max((inspection.index_bits for inspection in shown), default=0),
         bounds=_bounds(finest),
         levels=_levels(contents, known),
+        parts=_parts(finest),
         rows=tuple(sorted(rows, key=lambda row: (-row.triangles, row.name))),
         extensions_used=union("extensions_used"),
         extensions_required=union("extensions_required"),
@@ -209,15 +210,32 @@ def _row(content: _Content, inspection: Inspection) -> NodeCost:
 
 
 def _levels(contents: list[_Content], known: dict[Path, Inspection]) -> tuple[LevelCost, ...]:
-    """Return what all tiles of one depth hold, the deepest first."""
+    """Return what is shown where no tile is finer than a depth, the deepest first."""
     depths = sorted({content.depth for content in contents}, reverse=True)
     costs = []
     for level, depth in enumerate(depths):
-        here = [known[content.path] for content in contents if content.depth == depth]
+        shown = [c for c in contents if c.depth == depth or (c.finest and c.depth < depth)]
+        here = [known[content.path] for content in shown]
         costs.append(
             LevelCost(level, sum(one.triangles for one in here), sum(one.draw_calls for one in here))
         )
     return tuple(costs) if len(costs) > 1 else ()
+
+
+def _parts(finest: list[tuple[_Content, Inspection]]) -> tuple[PartCost, ...]:
+    """Sum the parts of one name over all contents."""
+    sums: dict[str, PartCost] = {}
+    for _, inspection in finest:
+        for part in inspection.parts:
+            before = sums.get(part.name, PartCost(part.name, 0, 0, 0, 0))
+            sums[part.name] = PartCost(
+                part.name,
+                before.triangles + part.triangles,
+                before.draw_calls + part.draw_calls,
+                before.batched_draw_calls + part.batched_draw_calls,
+                before.texture_memory_bytes + part.texture_memory_bytes,
+            )
+    return tuple(sorted(sums.values(), key=lambda part: (-part.triangles, part.name)))
 
 
 def _corner(values: NDArray[Any]) -> Corner:

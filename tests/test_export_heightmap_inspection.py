@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
 import pytest
 from gltf_by_hand import png_header, write
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from worldgen.errors import InputError
 from worldgen.export import write_heightmap_png, write_r16
@@ -71,3 +74,20 @@ def test_damaged_files_are_one_clear_line(tmp_path, name, data, sidecar, part):
         inspect_file(path)
     assert part in str(error.value)
     assert str(error.value).startswith(name)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    key=st.sampled_from(sorted(SIDECAR)),
+    value=st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.lists(st.floats()),
+)
+def test_any_value_in_a_sidecar_is_read_or_refused(tmp_path, key, value):
+    path = write(tmp_path / "a.r16", bytes(12))
+    write(tmp_path / "a.r16.json", {**SIDECAR, key: value})
+    with contextlib.suppress(InputError):
+        assert inspect_file(path).heightmap["width"] == 3

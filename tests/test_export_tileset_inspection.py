@@ -50,6 +50,15 @@ def test_leaves_replace_what_is_above_them(tmp_path):
 def test_what_is_added_to_is_shown_too(tmp_path):
     found = inspect_file(tileset(tmp_path, tile("two.glb", tile("a.glb"), refine="ADD")))
     assert (found.triangles, found.draw_calls) == (3, 3)
+    assert [level.triangles for level in found.levels] == [3, 2]
+
+
+def test_leaves_of_unequal_depth_are_all_at_the_finest_level(tmp_path):
+    path = tileset(tmp_path, tile("a.glb", tile("a.glb"), tile("two.glb", tile("two.glb")), refine="REPLACE"))
+    found = inspect_file(path)
+    assert found.triangles == 1 + 2
+    assert [level.triangles for level in found.levels] == [1 + 2, 1 + 2, 1]
+    assert [(part.triangles, part.draw_calls) for part in found.parts] == [(2, 2), (1, 1)]
 
 
 def test_the_place_on_the_globe_is_left_out(tmp_path):
