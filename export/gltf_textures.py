@@ -57,8 +57,8 @@ class ImageTable:
                     extensions = texture.table("extensions")
                     names = [name for name in IMAGE_EXTENSIONS if name in extensions]
                     best = extensions.table(names[0]).index("source", len(self._images)) if names else source
-                    better |= {best} - {None}  # type: ignore[arg-type]
-                    plain |= {source} - {None}  # type: ignore[arg-type]
+                    better |= {image for image in (best,) if image is not None}
+                    plain |= {image for image in (source,) if image is not None}
             self._of_material[material] = (better, plain)
         return self._of_material[material]
 
