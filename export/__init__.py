@@ -16,6 +16,7 @@ from worldgen.export.manifest import describe_weights, write_manifest
 from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
+from worldgen.export.usd import write_usd
 from worldgen.scene import Scene
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "write_maps",
     "write_obj",
     "write_r16",
+    "write_usd",
     "writer_for",
 ]
 
@@ -45,6 +47,9 @@ EXPORTERS: dict[str, Writer] = {
     ".glb": write_glb,
     ".gltf": write_gltf,
     ".obj": write_obj,
+    ".usdc": write_usd,
+    ".usda": write_usd,
+    ".usdz": write_usd,
 }
 
 HEIGHTMAP_WRITERS = {
