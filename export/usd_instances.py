@@ -69,6 +69,7 @@ class InstanceWriter:
             instancer = UsdGeom.PointInstancer.Define(self._stage, path)
             local = self._stage.DefinePrim(f"{path}/{prototype.rpartition('/')[2]}", "Xform")
             local.GetReferences().AddInternalReference(prototype)
+            local.SetInstanceable(True)  # else clients keep a copy of the meshes for each square
             instancer.CreatePrototypesRel().SetTargets([local.GetPath()])
             instancer.CreateProtoIndicesAttr(integers(np.zeros(len(chosen))))
             instancer.CreatePositionsAttr(vectors(instances.translations[chosen]))

@@ -16,9 +16,11 @@ Each node's extras are its prim's custom data, the scene's and its provenance th
 Light: lux, scaled by ``light_scale`` as in glTF, become ``inputs:intensity`` with ``inputs:normalize``, so
 that it says the illuminance whatever the angle; 3 by default, about as bright as UsdLux's own default sun
 (50,000 nit from a disc of 0.53 degrees: 3.4 lux). The true value is in the light's custom data as
-``illuminance_lux``.
+``illuminance_lux``. Blender 5.0 multiplies all distant lights by 4 when it imports them, which its option
+"Light Intensity Scale" undoes with 0.25.
 
-Source: OpenUSD, "USD Glossary" (model hierarchy, kind), UsdGeom and UsdLux schemas.
+Source: OpenUSD, "USD Glossary" (model hierarchy, kind), UsdGeom and UsdLux schemas, the latter's "Normalizing
+Distant Lights".
 """
 
 from __future__ import annotations
