@@ -24,7 +24,8 @@ HULL_VERTICES = 255  # the most that PhysX takes; it makes a simpler hull of mor
 def write_guides(stage: Any, parent: str, model: Model, purpose: Purpose, paths: PathTable) -> None:
     """Write a model's meshes below a prim that is a guide; those of a collider with UsdPhysics."""
     for number, mesh in enumerate(mesh for mesh in model.primitives if mesh.triangles):
-        prim = write_geometry(stage, paths.make(parent, f"{purpose}_{number}"), mesh).GetPrim()
+        path = paths.make(parent, f"{purpose}_{number}")
+        prim = write_geometry(stage, path, mesh, seen=False).GetPrim()
         if purpose == "collider":
             UsdPhysics.CollisionAPI.Apply(prim)
             shape = UsdPhysics.Tokens.convexHull if is_convex(mesh) else UsdPhysics.Tokens.none

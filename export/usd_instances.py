@@ -92,7 +92,7 @@ class InstanceWriter:
         order = Vt.TokenArray(TRANSFORM)
         with Sdf.ChangeBlock():
             for parent, prototype, instances, rotations in self._planned:
-                above, name = layer.GetPrimAtPath(parent), parent.rpartition("/")[2]
+                above, stem = layer.GetPrimAtPath(parent), parent.rpartition("/")[2]
                 reference = Sdf.Reference("", prototype)
                 places = zip(
                     instances.translations.tolist(),
@@ -101,7 +101,8 @@ class InstanceWriter:
                     strict=True,
                 )
                 for number, (translation, (x, y, z, w), scale) in enumerate(places):
-                    prim = Sdf.PrimSpec(above, f"{name}_{number}", Sdf.SpecifierDef, "Xform")
+                    name = self._paths.make(parent, f"{stem}_{number}").rpartition("/")[2]
+                    prim = Sdf.PrimSpec(above, name, Sdf.SpecifierDef, "Xform")
                     prim.instanceable = True
                     prim.referenceList.prependedItems = [reference]
                     for operation, kind, value in (

@@ -6,8 +6,9 @@ What differs from glTF and how it is met:
 - vertex colors multiply too, and UsdPreviewSurface has no node that multiplies: meshes with colors carry the
   product of color and factor as ``displayColor`` and ``displayOpacity``, which is exact, and their material
   reads both. Where it has a base color texture as well, the texture is drawn and the vertex colors are not;
-- ``opacityThreshold`` cuts masks out; 0 blends;
-- the index of refraction is the specification's 1.5, and 1.33 for what blends and is the world's water.
+- ``opacityThreshold`` cuts masks out; without, alpha blends;
+- a scale and offset of texture coordinates is a UsdTransform2d, in USD's v that runs upwards;
+- light does not go through volumes: of glTF's only the index of refraction is kept.
 
 Source: OpenUSD, UsdPreviewSurface specification 2.6.
 """
@@ -25,7 +26,7 @@ from worldgen.export.usd_values import PathTable
 from worldgen.materials import PBRMaterial
 
 WATER = ("water", "sea")  # names of the materials of `worldgen.running_water` and `worldgen.sea`
-WATER_REFRACTION = 1.33
+REFRACTION, WATER_REFRACTION = 1.5, 1.333  # the first is what UsdPreviewSurface has by itself
 
 
 class MaterialTable:
@@ -65,7 +66,7 @@ class MaterialTable:
         surface = self._shader(f"{path}/surface", "UsdPreviewSurface")
         result.CreateSurfaceOutput().ConnectToSource(surface.ConnectableAPI(), "surface")
         textured = any(image is not None for image in (material.base_color, material.normal, material.orm))
-        reader = self._reader(path, "st", "float2") if textured else None
+        reader = self._coordinates(path, material) if textured else None
 
         def texture(role: Role, pixels: NDArray[np.uint8], space: str) -> Any:
             return self._texture(path, material, role, pixels, space, reader)
@@ -77,8 +78,9 @@ class MaterialTable:
             shader.CreateInput("scale", Sdf.ValueTypeNames.Float4).Set(Gf.Vec4f(2, 2, 2, 1))
             shader.CreateInput("bias", Sdf.ValueTypeNames.Float4).Set(Gf.Vec4f(-1, -1, -1, 0))
             self._connect(surface, "normal", Sdf.ValueTypeNames.Normal3f, shader, "rgb")
-        if material.alpha_mode == "BLEND" and material.name in WATER:
-            surface.CreateInput("ior", Sdf.ValueTypeNames.Float).Set(WATER_REFRACTION)
+        refraction = _refraction(material)
+        if refraction != REFRACTION:
+            surface.CreateInput("ior", Sdf.ValueTypeNames.Float).Set(refraction)
         return result
 
     def _color(self, path: str, surface: Any, material: PBRMaterial, colored: bool, texture: Any) -> None:
@@ -146,6 +148,19 @@ class MaterialTable:
         shader.CreateInput("sourceColorSpace", Sdf.ValueTypeNames.Token).Set(space)
         return shader
 
+    def _coordinates(self, path: str, material: PBRMaterial) -> Any:
+        """Return the shader that gives texture coordinates."""
+        reader = self._reader(path, "st", "float2")
+        (u, v), (right, down) = _texture_transform(material)
+        if (u, v, right, down) == (1.0, 1.0, 0.0, 0.0):
+            return reader
+        shader = self._shader(f"{path}/transform", "UsdTransform2d")
+        self._connect(shader, "in", Sdf.ValueTypeNames.Float2, reader)
+        shader.CreateInput("scale", Sdf.ValueTypeNames.Float2).Set(Gf.Vec2f(u, v))
+        # 1 - t is glTF's v: t' = 1 - ((1 - t) v + down).
+        shader.CreateInput("translation", Sdf.ValueTypeNames.Float2).Set(Gf.Vec2f(right, 1 - v - down))
+        return shader
+
     def _reader(self, path: str, primvar: str, kind: str) -> Any:
         """Return a shader that reads a primvar of the mesh."""
         shader = self._shader(f"{path}/{primvar}", f"UsdPrimvarReader_{kind}")
@@ -165,9 +180,22 @@ class MaterialTable:
                 "UsdPrimvarReader_float": Sdf.ValueTypeNames.Float,
                 "UsdPrimvarReader_float2": Sdf.ValueTypeNames.Float2,
                 "UsdPrimvarReader_float3": Sdf.ValueTypeNames.Float3,
+                "UsdTransform2d": Sdf.ValueTypeNames.Float2,
             }.get(source.GetIdAttr().Get()),
         }
         port = source.GetOutput(output) or source.CreateOutput(
             output, kinds.get(output, Sdf.ValueTypeNames.Float)
         )
         shader.CreateInput(name, kind).ConnectToSource(port)
+
+
+def _refraction(material: PBRMaterial) -> float:
+    plain = WATER_REFRACTION if material.name in WATER and material.alpha_mode == "BLEND" else REFRACTION
+    return float(getattr(material, "ior", plain))
+
+
+def _texture_transform(material: PBRMaterial) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return scale and offset (u, v) of a material's texture coordinates."""
+    scale = getattr(material, "texture_scale", (1.0, 1.0))
+    offset = getattr(material, "texture_offset", (0.0, 0.0))
+    return (float(scale[0]), float(scale[1])), (float(offset[0]), float(offset[1]))

@@ -83,8 +83,8 @@ class MeshWriter:
         return result
 
 
-def write_geometry(stage: Any, path: str, mesh: Mesh) -> Any:
-    """Write points, triangles, normals and extent, and return the UsdGeom.Mesh.
+def write_geometry(stage: Any, path: str, mesh: Mesh, *, seen: bool = True) -> Any:
+    """Write points, triangles and extent, and return the UsdGeom.Mesh; what is seen gets its normals too.
 
     Raises
     ------
@@ -100,7 +100,8 @@ def write_geometry(stage: Any, path: str, mesh: Mesh) -> Any:
     result.CreatePointsAttr(vectors(mesh.positions))
     result.CreateFaceVertexCountsAttr(integers(np.full(mesh.triangles, 3)))
     result.CreateFaceVertexIndicesAttr(integers(mesh.indices))
-    result.CreateNormalsAttr(vectors(mesh.normals))
-    result.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
+    if seen:
+        result.CreateNormalsAttr(vectors(mesh.normals))
+        result.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     result.CreateExtentAttr(vectors(np.stack([mesh.positions.min(axis=0), mesh.positions.max(axis=0)])))
     return result

@@ -300,6 +300,9 @@ def test_colliders_are_guides_with_physics(tmp_path: Path, suffix: str) -> None:
             shapes[name] = UsdPhysics.MeshCollisionAPI(prim).GetApproximationAttr().Get()
             assert UsdGeom.Imageable(prim).ComputePurpose() == "guide"
     assert shapes == {"ground": "none", "box": "convexHull", "hulls": "convexHull"}
+    sheet = UsdGeom.Mesh(stage.GetPrimAtPath("/w/ground").GetChildren()[0])
+    assert len(sheet.GetPointsAttr().Get()) == 25
+    assert not sheet.GetNormalsAttr().IsAuthored()
     walk = stage.GetPrimAtPath("/w/walk")
     assert UsdGeom.Imageable(walk).ComputePurpose() == "guide"
     assert walk.GetCustomDataByKey("purpose") == "navigation"
@@ -397,6 +400,18 @@ def test_bad_values_are_refused_and_leave_no_file(tmp_path: Path) -> None:
         with pytest.raises(ExportError, match="'/w/n' has 2 instances"):
             export_scene(Scene("w", (Node("n", instances=trees),)), tmp_path / f"w{suffix}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_equal_names_are_told_apart(tmp_path: Path, suffix: str) -> None:
+    tree = tree_model()
+    trees = Instances(
+        tree, np.zeros((2, 3), np.float32), np.float32([[0, 0, 0, 1]] * 2), np.ones(2, np.float32)
+    )
+    same = Node("tree", instances=trees, children=(Node("tree_0", model=tree), Node("tree 0", model=tree)))
+    scene = Scene("w", (same, same))
+    stage = opened(tmp_path, scene, suffix)
+    assert len(world_triangles(stage)) == scene.triangles == 2 * (2 + 2) * 4
 
 
 def test_without_usd_core_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

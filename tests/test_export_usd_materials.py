@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from worldgen.scene import Node, Scene
 
 pytest.importorskip("pxr")
 
-from pxr import Usd, UsdGeom, UsdShade
+from pxr import Usd, UsdGeom, UsdShade, UsdValidation
 
 
 def written(tmp_path: Path, mesh: Mesh, **options: Any) -> tuple[Any, Any]:
@@ -128,7 +128,7 @@ def test_water_reads_its_vertices(tmp_path: Path) -> None:
     colors, velocity = rng.random((9, 4), np.float32), rng.random((9, 2), np.float32)
     _stage, mesh = written(tmp_path, replace(grid_mesh(3, 3, water), colors=colors, velocity=velocity))
     surface = surface_of(mesh)
-    assert surface.GetInput("ior").Get() == pytest.approx(1.33)
+    assert surface.GetInput("ior").Get() == pytest.approx(1.333)
     primvars = UsdGeom.PrimvarsAPI(mesh)
     products = {"diffuseColor": colors[:, :3] * (0.5, 1, 1), "opacity": colors[:, 3] * 0.5}
     for (name, product), kind in zip(products.items(), ("float3", "float"), strict=True):
@@ -146,3 +146,27 @@ def test_only_images_of_the_usd_core_are_written(tmp_path: Path, form: Any) -> N
     _stage, mesh = written(tmp_path, grid_mesh(3, 3, material), image_format=form, normal_y="-")
     color, _ = source_of(surface_of(mesh), "diffuseColor")
     assert color.GetInput("file").Get().path.endswith(".jpg")
+
+
+@dataclass(frozen=True, eq=False)
+class Moved(PBRMaterial):
+    """A material whose texture coordinates are scaled and moved."""
+
+    texture_scale: tuple[float, float] = (4.0, 0.5)
+    texture_offset: tuple[float, float] = (0.25, 0.125)
+
+
+def test_scale_and_offset_of_texture_coordinates(tmp_path: Path) -> None:
+    flat = grid_mesh(3, 3, Moved("m", checker(8, (200, 120, 60))))
+    stage, mesh = written(tmp_path, flat)
+    color, _ = source_of(surface_of(mesh), "diffuseColor")
+    transform, _ = source_of(color, "st")
+    assert transform.GetShaderId() == "UsdTransform2d"
+    reader, _ = source_of(transform, "in")
+    st = np.array(UsdGeom.PrimvarsAPI(mesh).GetPrimvar(reader.GetInput("varname").Get()).Get())
+    # The specification: first the scale, then the translation.
+    moved = st * transform.GetInput("scale").Get() + transform.GetInput("translation").Get()
+    wanted = flat.texcoords * (4.0, 0.5) + (0.25, 0.125)
+    np.testing.assert_allclose(np.stack([moved[:, 0], 1 - moved[:, 1]], axis=1), wanted, atol=1e-6)
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    assert UsdValidation.ValidationContext(validators).Validate(stage) == []
