@@ -127,8 +127,9 @@ class World:
 
         Parameters
         ----------
-        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a
-            sidecar JSON; any other is a folder, if ``format`` says of what. Missing folders are made.
+        paths : ``.glb``, ``.gltf``, ``.obj``, ``.usdc``, ``.usda``, ``.usdz`` for the scene; ``.png``,
+            ``.r16`` for the heightmap with a sidecar JSON; any other is a folder, if ``format`` says of what.
+            Missing folders are made.
         format : "maps" for a folder of arrays and tables, see `worldgen.export.maps`.
         level : terrain level of detail of scene files.
         manifest : also write ``NAME.manifest.json`` with config, seed, versions and hashes of the files of
