@@ -22,6 +22,7 @@ from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.export.targets import TARGETS, Target, target_named
+from worldgen.export.usd import write_usd
 from worldgen.scene import Scene
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ __all__ = [
     "write_obj",
     "write_r16",
     "write_target",
+    "write_usd",
     "write_world",
     "writer_for",
 ]
@@ -62,6 +64,9 @@ EXPORTERS: dict[str, Writer] = {
     ".glb": write_glb,
     ".gltf": write_gltf,
     ".obj": write_obj,
+    ".usdc": write_usd,
+    ".usda": write_usd,
+    ".usdz": write_usd,
 }
 
 HEIGHTMAP_WRITERS: dict[str, Callable[..., list[Path]]] = {

@@ -131,9 +131,9 @@ class World:
 
         Parameters
         ----------
-        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16``, ``.exr`` for the heightmap
-            with a sidecar JSON, ``.tif`` for GIS (extra ``geo``); any other is a folder, of the target or the
-            format named. Missing folders are made.
+        paths : ``.glb``, ``.gltf``, ``.obj``, ``.usdc``, ``.usda``, ``.usdz`` (extra ``usd``) for the scene;
+            ``.png``, ``.r16``, ``.exr`` for the heightmap with a sidecar JSON, ``.tif`` for GIS (extra ``geo``);
+            any other is a folder, of the target or the format named. Missing folders are made.
         target : an engine or device, see `worldgen.export.TARGETS`; scene files are written as it reads them,
             and a folder gets all that it takes. Without one, files open anywhere.
         format : "maps" for a folder of arrays and tables, see `worldgen.export.maps`.
