@@ -23,6 +23,7 @@ from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
 from worldgen.export.gltf_materials import MaterialTable
 from worldgen.export.gltf_nodes import light_rotation, placement_nodes
+from worldgen.export.gltf_physics import add_physics, make_names_harmless
 from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.options import ExportOptions
 from worldgen.export.tangents import derive_tangents
@@ -95,12 +96,13 @@ class _Document:
         self._meshes: list[dict[str, Any]] = []
         self._lights: list[dict[str, Any]] = []
         self._mesh_of_model: dict[int, int | None] = {}
+        roots = [index for node in scene.nodes if node.purpose == "visible" for index in self._add_node(node)]
+        make_names_harmless(self._nodes, self._meshes, self.materials.materials)
+        self._physics = add_physics(scene, options, self.binary, self._nodes, self._meshes)
         self._scene = _compact(
             name=scene.name,
-            nodes=[
-                index for node in scene.nodes if node.purpose == "visible" for index in self._add_node(node)
-            ],
-            extras=scene.extras,
+            nodes=roots + self._physics.roots,
+            extras={**scene.extras, **self._physics.extras},
         )
         self.image_objects: list[dict[str, Any]] = [
             {"name": image.name} for image in self.materials.images.sources
@@ -129,8 +131,11 @@ class _Document:
         buffer = _compact(byteLength=self.binary.length, uri=uri)
         document = _compact(
             asset={"version": "2.0", "generator": f"worldgen {__version__}"},
-            extensionsUsed=["KHR_lights_punctual"] if self._lights else None,
-            extensions={"KHR_lights_punctual": {"lights": self._lights}} if self._lights else None,
+            extensionsUsed=(["KHR_lights_punctual"] if self._lights else []) + self._physics.used,
+            extensions={
+                **({"KHR_lights_punctual": {"lights": self._lights}} if self._lights else {}),
+                **self._physics.extensions,
+            },
             scene=0,
             scenes=[self._scene],
             nodes=self._nodes,

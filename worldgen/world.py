@@ -24,6 +24,7 @@ from worldgen.surfaces import Splat
 
 if TYPE_CHECKING:
     from worldgen.export import ExportOptions
+    from worldgen.starts import Start
 
 # From the north-west and 35 degrees above the horizon: relief reads well in plan and in perspective.
 SUN = DirectionalLight(direction=(0.58, -0.57, 0.58), color=(1.0, 0.95, 0.88))
@@ -54,7 +55,7 @@ class World:
     chunks: tuple[TerrainChunk, ...]
     placements: tuple[Placement, ...]
 
-    def scene(self, level: int = 0, *, object_level: int | None = None) -> Scene:
+    def scene(self, level: int = 0, *, object_level: int | None = None, physics: bool = False) -> Scene:
         """Assemble the tree that is written or shown.
 
         Parameters
@@ -62,6 +63,7 @@ class World:
         level : terrain level of detail, 0 the finest. Objects are seated on that level's triangles.
         object_level : level of the objects' meshes; ``level + 1`` by default, since a file without switching
             of levels shows every tree of a square kilometre at once.
+        physics : add what engines need and nobody sees: ``collision``, ``navigation`` and ``starts``.
 
         Raises
         ------
@@ -106,6 +108,10 @@ class World:
             *([objects] if objects.children else []),
             Node("sun", light=SUN),
         ]
+        if physics:
+            from worldgen.physics import physics_nodes
+
+            nodes += physics_nodes(self, level=level, object_level=finest)
         extras = {
             "generator": "worldgen",
             "preset": self.config.preset,
@@ -171,7 +177,7 @@ class World:
             if write_heightmap:
                 files = write_heightmap(self.heightmap, path, sea_level=self.config.sea_level)
             else:
-                scene = scene or self.scene(level)
+                scene = scene or self.scene(level, physics=options.colliders is not None)
                 files = export_scene(scene, path, options)
             written.setdefault(path.with_suffix(""), []).extend(files)
         if progress:
@@ -190,6 +196,18 @@ class World:
             files=files,
             weights=[describe_weights(file) for file in sorted(WEIGHTS.glob("*.safetensors"))],
         )
+
+    def player_starts(self, count: int = 4) -> list[Start]:
+        """Return places to start, the best first: dry and level, with a view; fewer if there are no more.
+
+        Raises
+        ------
+        InputError : the count is below 0.
+        """
+        from worldgen.physics import solid_objects, starts_of, walkable_of
+
+        solids = list(solid_objects(self.placements, self.heightmap))
+        return starts_of(self, solids, walkable_of(self, solids), count)
 
     def preview(self, *, view: str = "hero", **options: Any) -> None:
         """Open a window on the world; arguments as of `worldgen.preview.show`."""
