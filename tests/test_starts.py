@@ -35,6 +35,7 @@ def test_starts_are_dry_level_clear_and_apart() -> None:
     x, y, z, _ = np.array(starts).T
     np.testing.assert_allclose(y, surface_height(heightmap.elevation, heightmap.grid, x, z))
     assert y.min() > 0
+    assert max(np.abs(x).max(), np.abs(z).max()) <= 4.0 * 48 - 30.0
     for angle in np.linspace(0, 2 * np.pi, 16, endpoint=False):
         for distance in (1.0, 2.0, 3.0):
             ahead, beside = x + distance * np.sin(angle), z + distance * np.cos(angle)

@@ -50,6 +50,7 @@ def player_starts(
     level: float = 3.0,
     clearance: float = 3.0,
     shore: float = 5.0,
+    edge: float = 30.0,
 ) -> list[Start]:
     """Return places to start, the best first; fewer than asked where the land has no more.
 
@@ -64,6 +65,7 @@ def player_starts(
     slope : degrees, steeper than no quad within ``level`` metres.
     clearance : metres to the next obstacle.
     shore : metres to the next water.
+    edge : metres to the map's edge, at most a quarter of its shorter side.
 
     Raises
     ------
@@ -72,6 +74,7 @@ def player_starts(
     if count < 0:
         raise InputError(f"player starts need a count of at least 0; found {count}")
     suitable = _suitable(heightmap, walkable, water, obstacles, slope, level, clearance, shore)
+    _leave_edge(suitable, min(edge, min(heightmap.grid.extent) / 4) / walkable.grid.spacing)
     places = _thinned(suitable, CANDIDATES)
     if not count or not len(places):
         return []
@@ -117,6 +120,14 @@ def _suitable(
         row, column = grid.to_cells(obstacles[:, 0], obstacles[:, 1])
         _clear(suitable, row, column, (obstacles[:, 2] + clearance) / grid.spacing)
     return suitable
+
+
+def _leave_edge(suitable: BoolArray, margin: float) -> None:
+    """Take away the quads whose middles are nearer to the map's edge; the margin in quads."""
+    wide = max(int(np.ceil(margin - 0.5)), 0)
+    inner = np.zeros_like(suitable)
+    inner[wide : suitable.shape[0] - wide, wide : suitable.shape[1] - wide] = True
+    suitable &= inner
 
 
 def _distance(quads: BoolArray, spacing: float) -> FloatArray:
