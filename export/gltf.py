@@ -19,11 +19,12 @@ from typing import Any
 
 from worldgen import __version__
 from worldgen.errors import ExportError
+from worldgen.export.engine_names import make_names_harmless
 from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
 from worldgen.export.gltf_materials import MaterialTable
 from worldgen.export.gltf_nodes import light_rotation, placement_nodes
-from worldgen.export.gltf_physics import add_physics, make_names_harmless
+from worldgen.export.gltf_physics import add_physics
 from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.options import ExportOptions
 from worldgen.export.tangents import derive_tangents

@@ -17,6 +17,7 @@ Sources: Godot 4, resource_importer_scene.cpp; Unreal 5, InterchangeGenericMeshP
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,9 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.export.collider_shapes import joined, merged_cells, product, rotated, turn_from_up
+from worldgen.export.engine_names import harmless_name
 from worldgen.export.gltf_buffers import BinaryLayout
 from worldgen.export.options import ExportOptions
-from worldgen.mesh import Model
 from worldgen.scene import Instances, Node, Scene
 
 FloatArray = NDArray[np.float64]
@@ -35,30 +37,6 @@ Json = dict[str, Any]
 
 # Scales are rounded to 32nds of an octave, 1 % at most, so that shapes can be shared and nodes need no scale.
 SCALES_PER_OCTAVE = 32
-
-# What Godot looks for at the end of names, after digits and "_", whatever the case; or anywhere after a "$".
-# Of the signs that stand before it, those after the first two become "_" in Godot.
-_OF_NODES = "noimp|colonly|convcolonly|rigid|col|convcol|navmesh|occ|occonly|vehicle|wheel"
-_OF_MATERIALS = "alpha|vcol"
-_ACTS = re.compile(rf"""[-_.:@/"%$]({_OF_NODES}|{_OF_MATERIALS})[\d\s_.:@/"%]*$""", re.IGNORECASE)
-
-
-def harmless_name(name: str) -> str:
-    """Return a name on which Godot's importer does not act: ``rock_col`` would be a collider.
-
-    >>> harmless_name("rock_col"), harmless_name("rock_colour")
-    ('rock_col-part', 'rock_colour')
-    """
-    name = name.replace("$", "-")
-    return f"{name}-part" if _ACTS.search(name) else name
-
-
-def make_names_harmless(*tables: list[Json]) -> None:
-    """Rename what Godot's importer would act on by accident in lists of nodes, meshes or materials."""
-    for table in tables:
-        for entry in table:
-            if "name" in entry:
-                entry["name"] = harmless_name(entry["name"])
 
 
 @dataclass
@@ -107,17 +85,20 @@ class _Writer:
     def __init__(self, binary: BinaryLayout, nodes: list[Json], meshes: list[Json]) -> None:
         self.binary, self.nodes, self.meshes = binary, nodes, meshes
         self.physics = Physics()
+        self._shapes: list[Json] = []
+        self._index_of_shape: dict[str, int] = {}
+        self._hulls: dict[tuple[int, int], int] = {}
 
     def godot(self, unseen: list[tuple[Node, FloatArray]], cell_size: float | None) -> None:
         for node, place in unseen:
             if node.model is not None and node.purpose in ("collider", "navigation"):
                 suffix = "-colonly" if node.purpose == "collider" else "-navmesh"
-                mesh = self._mesh(node.model.name, *_joined(node.model))
+                mesh = self._mesh(node.model.name, *joined(node.model))
                 self._root(f"{harmless_name(node.name)}{suffix}", place, mesh=mesh)
             elif _is_start(node):
                 self._start(node, place)
         groups = [(node.instances, place) for node, place in unseen if node.instances and _solid(node)]
-        for (row, column), positions, indices in _merged_cells(groups, cell_size):
+        for (row, column), positions, indices in merged_cells(groups, cell_size):
             middle = np.round(0.5 * (positions.min(axis=0) + positions.max(axis=0)))
             name = f"objects_{row}_{column}"
             mesh = self._mesh(f"{name}_collision", positions - middle, indices)
@@ -126,40 +107,39 @@ class _Writer:
     def unreal(self, unseen: list[tuple[Node, FloatArray]]) -> None:
         names = self._names_of_meshes()
         counts: dict[str, int] = {}
-        done: set[tuple[str, int]] = set()
+        done: set[tuple[str, int]] = set()  # species of one kind share a mesh
         for node, place in unseen:
             if _is_start(node):
                 self._start(node, place)
-            target = names.get(harmless_name(node.extras.get("of", "")))
-            if target is None or not node.instances or not _solid(node):
+            if node.instances is None or not _solid(node):
                 continue
-            if (target, id(node.instances.model)) in done:  # another species of the same kind
-                continue
-            done.add((target, id(node.instances.model)))
-            number = counts[target] = counts.get(target, -1) + 1
-            name = f"UCX_{target}_{number:02d}"
-            first = node.instances
-            mesh = self._mesh(name, *_joined(first.model))
-            # Where the first object stands: importers that bake transforms into meshes bake the same in both.
-            self._root(
-                name,
-                place + first.translations[0],
-                mesh=mesh,
-                rotation=_plain(first.rotations[0], 7),
-                scale=_plain(np.repeat(first.scales[0], 3), 7),
-            )
+            for target in _levels_of(node.extras.get("of", ""), names):
+                if (target, id(node.instances.model)) in done:
+                    continue
+                done.add((target, id(node.instances.model)))
+                counts[target] = counts.get(target, -1) + 1
+                self._hull(f"UCX_{target}_{counts[target]:02d}", node.instances, place)
+
+    def _hull(self, name: str, instances: Instances, place: FloatArray) -> None:
+        """Add a convex mesh where the first object stands, so that transforms that are baked fit it, too."""
+        self._root(
+            name,
+            place + instances.translations[0],
+            mesh=self._mesh(name, *joined(instances.model)),
+            rotation=_plain(instances.rotations[0], 7),
+            scale=_plain(np.repeat(instances.scales[0], 3), 7),
+        )
 
     def omi(self, unseen: list[tuple[Node, FloatArray]]) -> None:
-        self._shapes: list[Json] = []
         starts = 0
         for node, place in unseen:
             if node.purpose == "navigation" and node.model is not None:
-                self.physics.extras["navigation_mesh"] = self._mesh(node.model.name, *_joined(node.model))
+                self.physics.extras["navigation_mesh"] = self._mesh(node.model.name, *joined(node.model))
             elif _is_start(node):
                 starts += 1
                 self._start(node, place, extensions={"OMI_spawn_point": {"title": node.name}})
             elif node.model is not None and node.purpose == "collider":
-                mesh = self._mesh(node.model.name, *_joined(node.model))
+                mesh = self._mesh(node.model.name, *joined(node.model))
                 self._body(node.name, place, self._shape("trimesh", mesh=mesh))
             elif node.instances and _solid(node):
                 self._placed_bodies(node, node.instances, place)
@@ -181,9 +161,9 @@ class _Writer:
             length = float(np.linalg.norm(end - start))
             middle = np.broadcast_to(0.5 * (start + end), translations.shape) * scales[:, None]
             translations = translations + rotated(middle, rotations)
-            rotations = _product(rotations, _from_up((end - start) / length))
+            rotations = product(rotations, turn_from_up((end - start) / length))
         shapes: dict[int, int] = {}
-        points, indices = _joined(instances.model)
+        points, indices = joined(instances.model)
         for octave in np.unique(octaves).tolist():
             scale = 2.0 ** (octave / SCALES_PER_OCTAVE)
             if capsule is not None:
@@ -191,15 +171,22 @@ class _Writer:
                 sizes = {"radiusBottom": radius, "radiusTop": radius, "height": round(length * scale, 4)}
                 shapes[octave] = self._shape("capsule", **sizes)
             else:
-                mesh = self._mesh(f"{instances.model.name}_{len(self.meshes)}", points * scale, indices)
-                shapes[octave] = self._shape("convex", mesh=mesh)
+                key = (id(instances.model), octave)
+                if key not in self._hulls:
+                    name = f"{instances.model.name}_{len(self.meshes)}"
+                    self._hulls[key] = self._mesh(name, points * scale, indices)
+                shapes[octave] = self._shape("convex", mesh=self._hulls[key])
         for number, octave in enumerate(octaves.tolist()):
             rotation = _plain(rotations[number], 7)
             self._body(f"{node.name}_{number}", translations[number], shapes[octave], rotation)
 
     def _shape(self, kind: str, **values: Any) -> int:
-        self._shapes.append({"type": kind, kind: values})
-        return len(self._shapes) - 1
+        """Return the index of a shape, added when it is new."""
+        key = json.dumps([kind, values])
+        if key not in self._index_of_shape:
+            self._index_of_shape[key] = len(self._shapes)
+            self._shapes.append({"type": kind, kind: values})
+        return self._index_of_shape[key]
 
     def _body(self, name: str, place: FloatArray, shape: int, rotation: list[float] | None = None) -> None:
         extensions = {"OMI_physics_body": {"collider": {"shape": shape}}}
@@ -241,71 +228,20 @@ class _Writer:
         return names
 
 
+def _levels_of(mesh: str, names: dict[str, str]) -> list[str]:
+    """Return what the mesh of that name is called, or without it what other levels of the same thing are."""
+    if harmless_name(mesh) in names:
+        return [names[harmless_name(mesh)]]
+    stem = re.sub(r"_lod\d+$", "_lod", mesh)
+    return [name for own, name in names.items() if stem.endswith("_lod") and own.startswith(stem)]
+
+
 def _solid(node: Node) -> bool:
     return node.purpose == "collider" and node.instances is not None and len(node.instances) > 0
 
 
 def _is_start(node: Node) -> bool:
     return node.purpose == "start" and not node.children
-
-
-def _joined(model: Model) -> tuple[FloatArray, NDArray[np.uint32]]:
-    """Return positions and triangles of all primitives."""
-    starts = np.cumsum([0, *(len(part.positions) for part in model.primitives)])
-    indices = [part.indices + np.uint32(start) for part, start in zip(model.primitives, starts, strict=False)]
-    positions = np.concatenate([part.positions for part in model.primitives]).astype(np.float64)
-    return positions, np.concatenate(indices)
-
-
-def _merged_cells(
-    groups: list[tuple[Instances, FloatArray]], cell_size: float | None
-) -> Iterator[tuple[tuple[int, int], FloatArray, NDArray[np.uint32]]]:
-    """Yield (row, column), world positions and triangles of all instances, by the cell that they stand in."""
-    parts: dict[tuple[int, int], list[tuple[FloatArray, NDArray[np.uint32]]]] = {}
-    for instances, place in groups:
-        points, indices = _joined(instances.model)
-        translations = instances.translations.astype(np.float64) + place
-        cells = np.floor(translations[:, [2, 0]] / (cell_size or np.inf)).astype(int)
-        for cell in np.unique(cells, axis=0):
-            chosen = (cells == cell).all(axis=1)
-            count = int(chosen.sum())
-            scaled = points * instances.scales[chosen].astype(np.float64)[:, None, None]
-            turned = rotated(scaled, instances.rotations[chosen].astype(np.float64)[:, None])
-            starts = (np.arange(count) * len(points)).astype(np.uint32)
-            parts.setdefault((int(cell[0]), int(cell[1])), []).append(
-                (
-                    (turned + translations[chosen][:, None]).reshape(-1, 3),
-                    (indices + starts[:, None, None]).reshape(-1, 3),
-                )
-            )
-    first = np.min([*parts], axis=0) if parts else (0, 0)
-    for (row, column), pieces in sorted(parts.items()):
-        ends = np.cumsum([0, *(len(positions) for positions, _ in pieces)])
-        faces = [indices + np.uint32(end) for (_, indices), end in zip(pieces, ends, strict=False)]
-        at = int(row - first[0]), int(column - first[1])
-        yield at, np.concatenate([positions for positions, _ in pieces]), np.concatenate(faces)
-
-
-def rotated(points: FloatArray, rotations: FloatArray) -> FloatArray:
-    """Return points turned by quaternions x, y, z, w; both (..., 3) and (..., 4), broadcast together."""
-    axis, w = rotations[..., :3], rotations[..., 3:]
-    twice = 2 * np.cross(axis, points)
-    return np.asarray(points + w * twice + np.cross(axis, twice))
-
-
-def _product(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Return the quaternions that turn as ``second`` does and then as ``first``."""
-    a, b = first[..., :3], second[..., :3]
-    s, t = first[..., 3:], second[..., 3:]
-    axis = s * b + t * a + np.cross(a, b)
-    return np.concatenate([axis, s * t - (a * b).sum(axis=-1, keepdims=True)], axis=-1)
-
-
-def _from_up(direction: FloatArray) -> FloatArray:
-    """Return the quaternion of the shortest turn from +Y to a direction that does not point down."""
-    x, y, z = direction
-    quaternion = np.array([z, 0.0, -x, 1 + y])
-    return np.asarray(quaternion / np.linalg.norm(quaternion))
 
 
 def _plain(values: NDArray[np.floating], decimals: int) -> list[float]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_examples import HALF, example_scene, grid_mesh, read_accessor, read_glb, tree_model
+from export_examples import example_scene, read_accessor, read_glb, tree_model
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from worldgen.collision import unseen_mesh
 from worldgen.export import ExportOptions, write_glb
-from worldgen.export.gltf_physics import harmless_name
 from worldgen.mesh import Model
 from worldgen.scene import Instances, Node, Scene
 
@@ -140,6 +139,13 @@ def test_godot_gets_all_objects_merged_by_cells(tmp_path: Path) -> None:
     assert cKDTree(found).query(expected)[0].max() < 1e-3
 
 
+def test_without_cells_all_objects_are_one_body(tmp_path: Path) -> None:
+    options = ExportOptions(colliders="godot", cell_size=None)
+    write_glb(unseen_scene(), tmp_path / "world.glb", options)
+    names = [node["name"] for node in read_glb(tmp_path / "world.glb")[0]["nodes"]]
+    assert [name for name in names if name.startswith("objects_")] == ["objects_0_0-colonly"]
+
+
 @pytest.mark.parametrize("colliders", ["godot", "unreal", "omi"])
 def test_starts_look_along_their_minus_z(tmp_path: Path, colliders: str) -> None:
     document, _ = written(tmp_path, colliders)
@@ -172,6 +178,21 @@ def test_unreal_calls_a_mesh_that_stands_once_by_its_node(tmp_path: Path) -> Non
     scene = Scene("one", (seen.nodes[0], Node("oaks", instances=trees), placed("trunk", 3)))
     document, _ = written(tmp_path, "unreal", scene)
     assert [node["name"] for node in document["nodes"] if node["name"].startswith("UCX")] == ["UCX_oaks_0_00"]
+
+
+def test_unreal_finds_another_level_of_what_is_seen(tmp_path: Path) -> None:
+    trees = Instances(
+        dataclasses.replace(tree_model(), name="oak_0_lod0"),
+        np.zeros((2, 3), np.float32),
+        np.float32([[0, 0, 0, 1], [0, 0, 0, 1]]),
+        np.ones(2, np.float32),
+    )
+    trunk = placed("trunk", 3)
+    trunk.extras["of"] = "oak_0_lod1"
+    document, _ = written(tmp_path, "unreal", Scene("one", (Node("oaks", instances=trees), trunk)))
+    assert [node["name"] for node in document["nodes"] if node["name"].startswith("UCX")] == [
+        "UCX_oak_0_lod0_00"
+    ]
 
 
 def test_omi_bodies_are_static_unscaled_and_where_the_objects_are(tmp_path: Path) -> None:
@@ -221,55 +242,3 @@ def test_omi_bodies_are_static_unscaled_and_where_the_objects_are(tmp_path: Path
     mesh = document["scenes"][0]["extras"]["navigation_mesh"]
     assert document["meshes"][mesh]["name"] == "navigation"
     assert not [node for node in document["nodes"] if node.get("mesh") == mesh]
-
-
-def godot_acts_on(name: str) -> bool:
-    """Godot 4's own test in words: cut digits, blanks and "_" off the end, then look at what it ends in."""
-    for sign in '.:@/"%':
-        name = name.replace(sign, "_")
-    name = name.rstrip("0123456789_ ").lower()
-    words = ["noimp", "colonly", "convcolonly", "rigid", "col", "convcol", "navmesh", "occ", "occonly"]
-    words += ["vehicle", "wheel", "alpha", "vcol"]
-    return any(f"${word}" in name or name.endswith((f"-{word}", f"_{word}")) for word in words)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            "rock_col",
-            "rock_col_3",
-            "Rock-COL",
-            "tree_wheel_12",
-            "a$colonly_b",
-            "door.col",
-            "x_navmesh",
-            "leaf_alpha",
-        ),
-        *("protocol", "rock_colour", "col", "terrain_0_0", "start_0", "alpha", "occ_lusion"),
-    ],
-)
-def test_no_name_sets_godot_off_by_accident(name: str) -> None:
-    assert not godot_acts_on(harmless_name(name))
-    assert (harmless_name(name) == name) == (not godot_acts_on(name))
-
-
-def test_visible_names_are_made_harmless_in_the_file(tmp_path: Path) -> None:
-    from worldgen.materials import PBRMaterial
-
-    mesh = grid_mesh(2, 2, PBRMaterial("leaf_alpha"))
-    scene = Scene("names", (Node("rock_col", model=Model("stone-col", (mesh,))),))
-    document, _ = written(tmp_path, None, scene)
-    for table in ("nodes", "meshes", "materials"):
-        assert not any(godot_acts_on(entry["name"]) for entry in document[table])
-
-
-def test_a_turned_quaternion_helper_agrees_with_scipy() -> None:
-    from worldgen.export.gltf_physics import rotated
-
-    rotations = Rotation.random(20, random_state=1)
-    points = np.random.default_rng(0).normal(0, 1, (20, 3))
-    np.testing.assert_allclose(rotated(points, rotations.as_quat()), rotations.apply(points), atol=1e-12)
-    np.testing.assert_allclose(
-        rotated(np.array([0, 0, -1.0]), np.array([0, HALF, 0, HALF])), [-1, 0, 0], atol=1e-12
-    )
