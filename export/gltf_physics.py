@@ -168,8 +168,10 @@ class _Writer:
             scale = 2.0 ** (octave / SCALES_PER_OCTAVE)
             if capsule is not None:
                 radius = round(capsule["radius"] * scale, 4)
-                sizes = {"radiusBottom": radius, "radiusTop": radius, "height": round(length * scale, 4)}
-                shapes[octave] = self._shape("capsule", **sizes)
+                # A capsule's height changed its meaning between drafts, a cylinder's did not; the radius was
+                # one and became two. Godot 4 reads the older, where what is missing is half a metre.
+                sizes = {"radius": radius, "radiusBottom": radius, "radiusTop": radius}
+                shapes[octave] = self._shape("cylinder", **sizes, height=round(length * scale, 4))
             else:
                 key = (id(instances.model), octave)
                 if key not in self._hulls:

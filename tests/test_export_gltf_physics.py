@@ -217,16 +217,17 @@ def test_omi_bodies_are_static_unscaled_and_where_the_objects_are(tmp_path: Path
         kinds.append(shape["type"])
         turn = Rotation.from_quat(node.get("rotation", [0, 0, 0, 1]))
         number = int(node["name"].rsplit("_", 1)[1]) if shape["type"] != "trimesh" else 0
-        if shape["type"] == "capsule":
+        if shape["type"] == "cylinder":
             own = Rotation.from_quat(trunks.rotations[number])
             scale, place = trunks.scales[number], trunks.translations[number] + [100, 0, 0]
-            half = shape["capsule"]["height"] / 2
+            sizes = shape["cylinder"]
+            half = sizes["height"] / 2
             for sign, end in ((-1, "start"), (1, "end")):
                 found = turn.apply([0, sign * half, 0]) + node["translation"]
                 expected = own.apply(np.array(CAPSULE[end]) * scale) + place
                 assert np.linalg.norm(found - expected) < 0.012 * 4 * scale
-            assert shape["capsule"]["radiusTop"] == shape["capsule"]["radiusBottom"]
-            assert shape["capsule"]["radiusTop"] == pytest.approx(0.25 * scale, rel=0.012)
+            assert sizes["radiusTop"] == sizes["radiusBottom"] == sizes["radius"]  # both drafts' words
+            assert sizes["radius"] == pytest.approx(0.25 * scale, rel=0.012)
         elif shape["type"] == "convex":
             points, _ = mesh_points(document, binary, shape["convex"]["mesh"])
             found = turn.apply(points) + node["translation"]
@@ -234,8 +235,8 @@ def test_omi_bodies_are_static_unscaled_and_where_the_objects_are(tmp_path: Path
         else:
             points, _ = mesh_points(document, binary, shape["trimesh"]["mesh"])
             assert points.max() == 4
-    assert (kinds.count("trimesh"), kinds.count("capsule"), kinds.count("convex")) == (1, 40, 25)
-    shared = [shape for shape in shapes if shape["type"] == "capsule"]
+    assert (kinds.count("trimesh"), kinds.count("cylinder"), kinds.count("convex")) == (1, 40, 25)
+    shared = [shape for shape in shapes if shape["type"] == "cylinder"]
     assert len(shared) < 40
     starts = [node for node in document["nodes"] if "OMI_spawn_point" in node.get("extensions", {})]
     assert [node["extensions"]["OMI_spawn_point"]["title"] for node in starts] == ["start_0", "start_1"]
