@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pxr import Gf, Sdf, UsdShade
 
-from worldgen.export.images import ImageTable, Role
+from worldgen.export.image_preparation import Role
+from worldgen.export.images import ImageTable
 from worldgen.export.usd_values import PathTable
 from worldgen.materials import PBRMaterial
 
