@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from worldgen.errors import ConfigError, ExportError, MissingExtraError, nearest
 from worldgen.export.exr import read_exr, write_exr
-from worldgen.export.fitting import fitted_scene
 from worldgen.export.geotiff import read_geotiff, write_geotiff
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
@@ -157,6 +156,8 @@ def write_target(
 
 def write_world(world: World, path: Path, options: ExportOptions, level: int = 0) -> list[Path]:
     """Write a world's scene to one file, or with ``options.level_files`` to one for each level."""
+    from worldgen.export.fitting import fitted_scene  # loads numba
+
     writer = writer_for(path)
     files = writer(fitted_scene(world, options, level), path, options)
     if options.level_files:

@@ -1,9 +1,9 @@
 """The scene of a world that keeps to a device's budget: triangles, draw calls, texture memory.
 
-Nothing is switched while it is shown, so all must fit at once. The terrain takes the finest stride that
-leaves room for every object at its coarsest; then what looks largest from where players start gets finer
-models. Chunks of terrain are put together until the draw calls fit, and their textures halved until the
-memory does.
+Nothing is switched while it is shown, so all must fit at once. The terrain takes the smallest error, by
+adaptive triangles, that leaves room for every object at its coarsest; then what looks largest from where
+players start gets finer models. Chunks of terrain are put together until the draw calls fit, and their
+textures halved until the memory does.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.adaptive_mesh import Piece, adaptive_triangles
 from worldgen.chunk_merging import merged_chunk
 from worldgen.errors import ExportError
 from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
-from worldgen.scene import Node, Scene
+from worldgen.scene import Instances, Node, Scene
 from worldgen.starts import EYE, Start
+from worldgen.triangulation import quad_diagonals
 
 if TYPE_CHECKING:
     from worldgen.world import World
 
 UNLIMITED = 2**62
-TERRAIN_SHARE = 0.7  # of the triangles, at most
-OBJECTS_SPARE = 0.95  # what terrain and the coarsest objects may take together: water needs some, too
+SMALLEST_ERROR = 0.01  # of the spacing: the terrain's error where there is room for all
+LARGEST_ERROR = 64.0
+TERRAIN_SHARE = 0.3, 0.7  # of the triangles: at least, even if objects must be left out; and at most
 MIDDLE_SHARE = (
     0.6  # of the triangles that are to spare then, for the second models; the rest is for the finest
 )
@@ -48,20 +51,17 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
     if limits == (None, None, None):
         return world.scene(level, physics=options.colliders is not None)
     triangles, draw_calls, texture_bytes = (limit or UNLIMITED for limit in limits)
-    physics = options.colliders is not None
-    stride = _stride(world, triangles, level)
-    scene = world.scene(stride.bit_length() - 1, object_level=0, ground=Node("terrain"), physics=physics)
+    scene = world.scene(0, object_level=0, ground=Node("terrain"), physics=options.colliders is not None)
     rest = replace(
         scene, nodes=tuple(node for node in scene.nodes if node.name not in ("terrain", "objects"))
     )
     objects = [child for node in scene.nodes if node.name == "objects" for child in node.children]
-
-    left = triangles - terrain_triangles(world.heightmap.grid.shape, stride) - rest.triangles
-    if left < 0:
-        raise ExportError(
-            f"ground and water alone are {-left} triangles over the budget of {triangles}: "
-            "build a smaller world, or export it in tiles"
-        )
+    least = rest.triangles + sum(
+        len(node.instances) * coarsest(node.instances).triangles for node in objects if node.instances
+    )
+    low, high = (share * triangles for share in TERRAIN_SHARE)
+    error, pieces = _relief(world, min(high, max(low, triangles - least)), level)
+    left = triangles - rest.triangles - sum(len(piece.triangles) for piece in pieces)
     starts = world.player_starts()
     shown = Node("objects", children=tuple(within_triangles(objects, left, _eyes(world, starts))))
     calls = draw_calls - sum(len(node.model.primitives) for node in rest.walk() if node.model)
@@ -75,15 +75,18 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
             f"water and objects alone need {draw_calls - calls} draw calls and {used / 1e6:.0f} MB of "
             f"textures, and the budget is {draw_calls} and {texture_bytes / 1e6:.0f} MB: use fewer kinds"
         )
-    ground = _ground(world, options, stride, max(1, int(calls * TERRAIN_CALLS)), texture_bytes - used)
-    places = [{"position": [x, y, z], "yaw_degrees": yaw} for x, y, z, yaw in starts]
-    return replace(rest, nodes=(ground, *rest.nodes, shown), extras={**rest.extras, "player_starts": places})
+    ground = _ground(world, options, pieces, max(1, int(calls * TERRAIN_CALLS)), texture_bytes - used)
+    extras = {
+        **rest.extras,
+        "terrain_error_metres": error,
+        "player_starts": [{"position": [x, y, z], "yaw_degrees": yaw} for x, y, z, yaw in starts],
+    }
+    return replace(rest, nodes=(ground, *rest.nodes, shown), extras=extras)
 
 
-def terrain_triangles(shape: tuple[int, int], stride: int) -> int:
-    """Return the triangles of (H, W) vertices, each stride-th row and column kept, and the last ones."""
-    rows, columns = (-(-(count - 1) // stride) for count in shape)
-    return 2 * rows * columns
+def coarsest(instances: Instances) -> Model:
+    """Return the last of the levels that instances have."""
+    return instances.levels[-1].model if instances.levels else instances.model
 
 
 def material_bytes(material: PBRMaterial) -> int:
@@ -156,21 +159,30 @@ def levels_within(costs: NDArray[np.int64], budget: int) -> NDArray[np.intp]:
     return levels
 
 
-def _stride(world: World, triangles: int, level: int) -> int:
-    """Return the finest stride of the terrain that leaves room for every object at its coarsest."""
-    least = sum(
-        placement.kind.models[variant][-1].triangles
-        for placement in world.placements
-        for variant in placement.variants.tolist()
-    )
-    shape = world.heightmap.grid.shape
-    stride, coarsest = 1 << level, world.config.output.chunk_quads
-    while stride < coarsest:
-        terrain = terrain_triangles(shape, stride)
-        if terrain <= TERRAIN_SHARE * triangles and terrain + least <= OBJECTS_SPARE * triangles:
-            break
-        stride *= 2
-    return stride
+def _relief(world: World, budget: float, level: int) -> tuple[float, list[Piece]]:
+    """Return the smallest error, in doublings, at which the terrain keeps to a budget, and its triangles.
+
+    Raises
+    ------
+    ExportError : even a terrain of the largest error has more triangles.
+    """
+    heightmap = world.heightmap
+    cut = quad_diagonals(heightmap.elevation)
+    coarse = max(chunk.geometric_errors[level] for chunk in world.chunks)
+    error = max(SMALLEST_ERROR * heightmap.grid.spacing, coarse)
+    while True:
+        pieces = list(
+            adaptive_triangles(heightmap.elevation, cut, error=error, quads=world.config.output.chunk_quads)
+        )
+        count = sum(len(piece.triangles) for piece in pieces)
+        if count <= budget:
+            return error, pieces
+        if error > LARGEST_ERROR * heightmap.grid.spacing:
+            raise ExportError(
+                f"the terrain takes {count} triangles at an error of {error:.0f} m, and its share of the "
+                f"budget is {budget:.0f}: build a smaller world, or export it in tiles"
+            )
+        error *= 2
 
 
 def _eyes(world: World, starts: Sequence[Start]) -> NDArray[np.float64]:
@@ -189,34 +201,47 @@ def _meshes(scene: Scene) -> Iterator[Mesh]:
             yield from model.primitives if model else ()
 
 
-def _ground(world: World, options: ExportOptions, stride: int, calls: int, texture_bytes: int) -> Node:
-    """Return the terrain in at most so many pieces with so many bytes of textures."""
+def _ground(
+    world: World, options: ExportOptions, relief: list[Piece], calls: int, texture_bytes: int
+) -> Node:
+    """Return the terrain in at most so many meshes with so many bytes of textures."""
+    quads, columns = world.config.output.chunk_quads, world.heightmap.grid.shape[1]
     count = [
         1 + max(place) for place in zip(*((c.window.row, c.window.column) for c in world.chunks), strict=True)
     ]
-    side = 1  # chunks a side of a piece
+    side = 1  # chunks a side of a mesh
     while -(-count[0] // side) * -(-count[1] // side) > calls:
         side *= 2
-    pieces: dict[tuple[int, int], list[int]] = {}
+    members: dict[tuple[int, int], list[int]] = {}
     for index, chunk in enumerate(world.chunks):
-        pieces.setdefault((chunk.window.row // side, chunk.window.column // side), []).append(index)
+        members.setdefault((chunk.window.row // side, chunk.window.column // side), []).append(index)
     size = min(world.config.materials.texture_size * side, options.maximum_texture or UNLIMITED)
-    while len(pieces) * len(IMAGES) * size * size * 4 * 4 // 3 > texture_bytes and size > SMALLEST_TEXTURE:
+    while len(members) * len(IMAGES) * size * size * 4 * 4 // 3 > texture_bytes and size > SMALLEST_TEXTURE:
         size //= 2
+    triangles = {(piece.row // quads, piece.column // quads): piece.triangles for piece in relief}
     nodes = []
-    for (row, column), members in pieces.items():
-        windows = [world.chunks[index].window for index in members]
-        mesh, translation = merged_chunk(
-            world.chunks,
-            world.heightmap,
-            min(window.row0 for window in windows),
-            max(window.row1 for window in windows),
-            min(window.column0 for window in windows),
-            max(window.column1 for window in windows),
-            stride,
-            size,
-            quads=side * world.config.output.chunk_quads,
+    for (row, column), indices in members.items():
+        windows = [world.chunks[index].window for index in indices]
+        top, left = min(window.row0 for window in windows), min(window.column0 for window in windows)
+        bottom, right = max(window.row1 for window in windows), max(window.column1 for window in windows)
+        whole, translation = merged_chunk(
+            world.chunks, world.heightmap, top, bottom, left, right, 1, size, quads=side * quads
         )
+        corners = np.concatenate([triangles[window.row, window.column] for window in windows])
+        local = (corners // columns - top) * (right - left + 1) + corners % columns - left
         name = f"terrain_{row}_{column}"
-        nodes.append(Node(name, translation=translation, model=Model(name, (mesh,))))
+        nodes.append(Node(name, translation=translation, model=Model(name, (_part(whole, local),))))
     return Node("terrain", children=tuple(nodes))
+
+
+def _part(mesh: Mesh, triangles: NDArray[np.int64]) -> Mesh:
+    """Return a mesh of some of another's vertices, which triangles (T, 3) name."""
+    used, compact = np.unique(triangles, return_inverse=True)
+    return replace(
+        mesh,
+        positions=mesh.positions[used],
+        normals=mesh.normals[used],
+        texcoords=mesh.texcoords[used],
+        tangents=None if mesh.tangents is None else mesh.tangents[used],
+        indices=compact.reshape(-1, 3).astype(np.uint32),
+    )

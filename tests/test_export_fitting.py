@@ -14,7 +14,7 @@ from PIL import Image
 
 import worldgen as wg
 from worldgen.errors import ExportError
-from worldgen.export.fitting import fitted_scene, levels_within, terrain_triangles
+from worldgen.export.fitting import fitted_scene, levels_within
 from worldgen.export.options import ExportOptions
 
 
@@ -73,7 +73,7 @@ def test_without_a_budget_it_is_the_world_s_scene(small_world: wg.World) -> None
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"maximum_triangles": 10}, "triangles over the budget of 10: build a smaller world"),
+        ({"maximum_triangles": 10}, "its share of the budget is 3: build a smaller world"),
         ({"maximum_draw_calls": 2}, "draw calls"),
         ({"maximum_texture_bytes": 1000}, "MB of textures"),
     ],
@@ -98,11 +98,6 @@ def test_levels_of_the_first_are_the_finest() -> None:
             assert not (levels < 2).any() or budget - spent < costs.max()
         if (levels > 0).any():
             assert budget - spent < 2 * costs.max() + 0.6 * budget
-
-
-def test_the_triangles_of_a_stride() -> None:
-    assert terrain_triangles((129, 129), 1) == 2 * 128 * 128
-    assert terrain_triangles((130, 129), 4) == 2 * 33 * 32
 
 
 def test_a_limit_of_draw_calls_needs_objects_that_are_put_together() -> None:
