@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -368,10 +369,10 @@ def test_bytes_do_not_depend_on_process_or_threads(tmp_path: Path) -> None:
     for seed, threads in (("0", "1"), ("77", "2")):
         folder = tmp_path / seed
         folders.append(folder)
-        environment = {
+        environment = os.environ | {
             "PYTHONHASHSEED": seed,
             "PXR_WORK_THREAD_LIMIT": threads,
-            "PYTHONPATH": ":".join(sys.path),
+            "PYTHONPATH": os.pathsep.join(sys.path),
         }
         subprocess.run(
             [sys.executable, "-c", code, str(folder)], check=True, env=environment, capture_output=True
