@@ -10,8 +10,8 @@ no light is written; ``objects="instancing"`` writes the package like the other 
 
 Fields of `ExportOptions` that count: ``image_format`` (what the USD core cannot read, WebP and KTX2, becomes
 JPEG), ``maximum_texture``, ``quality``, ``normal_quality`` and ``threads``; ``objects`` only as told above;
-``cell_size``, the squares that instancers are cut into; ``levels`` for variant sets named ``LOD``;
-``colliders``, where any value writes guides with UsdPhysics; ``light_scale``. Normal maps keep +y whatever
+``levels`` for variant sets named ``LOD``; ``colliders``, where any value writes guides with UsdPhysics;
+``light_scale``. Normal maps keep +y whatever
 ``normal_y`` says, for UsdPreviewSurface has that rule. Vertices are float32 whatever ``quantize`` and
 ``compression`` say: ``.usdc`` packs whole numbers, so indices, without loss.
 

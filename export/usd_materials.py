@@ -15,7 +15,7 @@ Source: OpenUSD, UsdPreviewSurface specification 2.6.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from worldgen.export.images import ImageTable
 from worldgen.export.usd_values import PathTable
 from worldgen.materials import PBRMaterial
 
+Role = Literal["base_color", "normal", "orm"]
 WATER = ("water", "sea")  # names of the materials of `worldgen.running_water` and `worldgen.sea`
 REFRACTION, WATER_REFRACTION = 1.5, 1.333  # the first is what UsdPreviewSurface has by itself
 

@@ -8,7 +8,7 @@
       terrain                group
         terrain_0_0          component: meshes, or a variant set LOD
       objects                group
-        oak_0                component: point instancers cell_ROW_COLUMN that refer to a prototype
+        oak_0                component: a point instancer that refers to a prototype
       sun                    distant light
 
 Each node's extras are its prim's custom data, the scene's and its provenance the layer's.
@@ -121,8 +121,7 @@ class WorldStage:
             if self._portable:
                 self._instances.plan_prims(path, node.instances, node.purpose)
             else:
-                size = self._options.cell_size
-                self._instances.write_instancers(path, node.instances, size, node.purpose)
+                self._instances.write_instancer(path, node.instances, node.purpose)
         if node.light is not None:
             self._add_light(path, node.light.name, node.light, {})
         Usd.ModelAPI(prim).SetKind(Kind.Tokens.group if node.children else Kind.Tokens.component)

@@ -116,11 +116,19 @@ def test_a_plain_material(tmp_path: Path) -> None:
     assert tuple(value_of(surface, "diffuseColor")) == pytest.approx((0.1, 0.2, 0.3))
     values = {name: value_of(surface, name) for name in ("opacity", "roughness", "metallic")}
     assert values == pytest.approx({"opacity": 0.4, "roughness": 0.7, "metallic": 0.0})
+    assert not surface.GetInput("ior")  # 1.5 is the specification's
     assert not UsdGeom.PrimvarsAPI(mesh).HasPrimvar("st")
 
 
+@dataclass(frozen=True, eq=False)
+class Water(PBRMaterial):
+    """A material that bends light as water does."""
+
+    ior: float = 1.333
+
+
 def test_water_reads_its_vertices(tmp_path: Path) -> None:
-    water = PBRMaterial(
+    water = Water(
         "water", normal=np.full((8, 8, 3), (128, 128, 255), np.uint8), roughness=0.08, alpha_mode="BLEND"
     )
     water = replace(water, base_color_factor=(0.5, 1.0, 1.0, 0.5))
