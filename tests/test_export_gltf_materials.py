@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 import types
 from pathlib import Path
@@ -148,8 +149,8 @@ def test_texel_density_is_told(maximum: int | None, density: float, tmp_path: Pa
 def test_ktx2_gets_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def encode_ktx2(pixels: NDArray[np.uint8], *, srgb: bool, normal: bool) -> bytes:
-        calls.append((pixels.shape, srgb, normal))
+    def encode_ktx2(pixels: NDArray[np.uint8], *, srgb: bool, normal: bool, mode: str) -> bytes:
+        calls.append((pixels.shape, srgb, normal, mode))
         return b"\xabKTX 20\xbb\r\n\x1a\n" + bytes([len(calls)])
 
     module = types.ModuleType("worldgen.export.ktx2")
@@ -159,7 +160,11 @@ def test_ktx2_gets_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     document, _ = write(small, tmp_path, image_format="ktx2", image_fallback=False, threads=1)
     assert document["extensionsUsed"] == document["extensionsRequired"] == ["KHR_texture_basisu"]
     # Color is sRGB, data is linear; sides are multiples of 4.
-    assert calls == [((4, 4, 3), True, False), ((8, 8, 3), False, False), ((32, 8, 3), False, True)]
+    assert calls == [
+        ((4, 4, 3), True, False, "etc1s"),
+        ((8, 8, 3), False, False, "etc1s"),
+        ((32, 8, 3), False, True, "uastc"),
+    ]
     assert {image["mimeType"] for image in document["images"]} == {"image/ktx2"}
     both, binary = write(small, tmp_path, image_format="ktx2", threads=1)
     assert "extensionsRequired" not in both
@@ -167,3 +172,20 @@ def test_ktx2_gets_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert picture(both, binary, texture["source"]).format == "JPEG"
         index = texture["extensions"]["KHR_texture_basisu"]["source"]
         assert both["images"][index]["mimeType"] == "image/ktx2"
+
+
+def test_ktx2_files_are_linear_but_for_color(tmp_path: Path) -> None:
+    pytest.importorskip("worldgen.export.ktx2")
+    pytest.importorskip("zstandard")
+    document, binary = write(ROCK, tmp_path, image_format="ktx2", image_fallback=False)
+    transfers = {}
+    for image in document["images"]:
+        start = document["bufferViews"][image["bufferView"]]["byteOffset"]
+        data = binary[start:]
+        assert data[:12] == b"\xabKTX 20\xbb\r\n\x1a\n"
+        assert struct.unpack_from("<2I", data, 20) == (8, 8)  # width, height
+        # Data format descriptor: after its total size, bytes 8 .. 11 of the first block hold model,
+        # primaries, transfer function and flags.
+        (descriptor,) = struct.unpack_from("<I", data, 48)
+        transfers[image["name"]] = data[descriptor + 4 + 10]
+    assert transfers == {"rock_base_color": 2, "rock_orm": 1, "rock_normal": 1}  # 1 linear, 2 sRGB

@@ -115,6 +115,8 @@ def _material(
     foam = (ramp(depth + 0.35 * ragged, 0.55, 0.1) * open_water)[..., None] * 0.55
     color = color * (1 - foam) + 0.85 * foam
     alpha = np.maximum(alpha, foam[..., 0])
+    # Only what is clear lets light through: a sea of pure transmission has no colour of its own, and where it
+    # is deep it was nearly black in three.js and Babylon.js.
     through = (clear * (1 - foam))[..., 0].astype(np.float32)
     column = (depth / _CLEAREST).astype(np.float32)
     texel = grid.extent[1] / _TEXELS, grid.extent[0] / _TEXELS
