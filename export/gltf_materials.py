@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.export.image_preparation import Role
+from worldgen.export.image_preparation import Role, prepared_size
 from worldgen.export.images import ImageTable, modern_form
 from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
@@ -67,13 +67,35 @@ class MaterialTable:
             result["occlusionTexture"] = surface["metallicRoughnessTexture"]
         if material.normal is not None:
             result["normalTexture"] = self._texture(material, "normal", material.normal)
+        if self.options.water == "volume" and material.transmission > 0:
+            result["extensions"] = self._volume(material)
         if material.alpha_mode != "OPAQUE":
             result["alphaMode"] = material.alpha_mode
         if material.alpha_mode == "MASK":
             result["alphaCutoff"] = float(material.alpha_cutoff)
         if material.double_sided:
             result["doubleSided"] = True
+        if density := self._density(material):
+            result["extras"] = density
         return result
+
+    def _volume(self, material: PBRMaterial) -> dict[str, Any]:
+        """Return the extensions of a material that light goes through."""
+        transmission: dict[str, Any] = {"transmissionFactor": float(material.transmission)}
+        volume: dict[str, Any] = {"thicknessFactor": float(material.thickness)}
+        if material.volume is not None:
+            transmission["transmissionTexture"] = self._texture(material, "volume", material.volume)
+            volume["thicknessTexture"] = transmission["transmissionTexture"]
+        if material.attenuation_distance is not None:
+            volume["attenuationDistance"] = float(material.attenuation_distance)
+            volume["attenuationColor"] = [float(value) for value in material.attenuation_color]
+        extensions = {
+            "KHR_materials_ior": {"ior": float(material.ior)},
+            "KHR_materials_transmission": transmission,
+            **({"KHR_materials_volume": volume} if material.thickness > 0 else {}),
+        }
+        self.used.update(extensions)
+        return extensions
 
     def _texture(self, material: PBRMaterial, role: Role, pixels: NDArray[np.uint8]) -> dict[str, Any]:
         """Return the textureInfo of an image, in one form or two."""
@@ -93,7 +115,27 @@ class MaterialTable:
             self.used.add(extension)
             if not self.options.image_fallback:
                 self.required.add(extension)
-        return {"index": _index_of(self.textures, texture)}
+        info: dict[str, Any] = {"index": _index_of(self.textures, texture)}
+        transform: dict[str, Any] = {}
+        if material.texture_offset != (0.0, 0.0):
+            transform["offset"] = [float(value) for value in material.texture_offset]
+        if material.texture_scale != (1.0, 1.0):
+            transform["scale"] = [float(value) for value in material.texture_scale]
+        if transform:
+            # The same on all textures of a material: old clients know but one. Not required, for a client
+            # that ignores it shows the same picture at another size.
+            info["extensions"] = {"KHR_texture_transform": transform}
+            self.used.add("KHR_texture_transform")
+        return info
+
+    def _density(self, material: PBRMaterial) -> dict[str, float]:
+        """Return how large a material's image is on the ground, where that is known."""
+        image = material.base_color if material.base_color is not None else material.normal
+        if material.metres_per_tile is None or image is None:
+            return {}
+        _, columns = prepared_size(image.shape, self.options.maximum_texture)
+        metres = float(material.metres_per_tile)
+        return {"metres_per_tile": metres, "texels_per_metre": round(columns / metres, 4)}
 
     def _sampler(self, repeat: bool) -> int:
         wrap = REPEAT if repeat else CLAMP_TO_EDGE

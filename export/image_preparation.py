@@ -20,7 +20,7 @@ from PIL import Image
 
 from worldgen.materials import linear_to_srgb, srgb_to_linear
 
-Role = Literal["base_color", "normal", "orm", "roughness", "metallic", "alpha"]
+Role = Literal["base_color", "normal", "orm", "volume", "roughness", "metallic", "alpha"]
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -57,21 +57,26 @@ def prepared(
     """
     if role == "normal":
         pixels = unit_normals(pixels)
-    shape = (power_of_two(pixels.shape[0], minimum), power_of_two(pixels.shape[1], minimum))
-    halvings = 0 if maximum is None else max(0, math.ceil(math.log2(max(shape) / maximum)))
-    if shape != pixels.shape[:2] or halvings:
+    rows, columns = prepared_size(pixels.shape[:2], maximum, minimum)
+    if (rows, columns) != pixels.shape[:2]:
         planes = _opened(pixels, role)
-        if shape != pixels.shape[:2]:
-            planes = _resampled(planes, shape, ringing=role != "base_color", repeat=repeat)
-        for _ in range(halvings):
-            planes = halved(planes)
-        if min(planes.shape[:2]) < minimum:  # a strip
-            rows, columns = (max(minimum, side) for side in planes.shape[:2])
-            planes = planes.repeat(rows // planes.shape[0], 0).repeat(columns // planes.shape[1], 1)
+        nearest = (power_of_two(pixels.shape[0], minimum), power_of_two(pixels.shape[1], minimum))
+        if nearest != pixels.shape[:2]:
+            planes = _resampled(planes, nearest, ringing=role != "base_color", repeat=repeat)
+        while planes.shape[:2] != (rows, columns):
+            planes = _halved(planes, rows, columns)
         pixels = _closed(planes, role, pixels, cutoff)
     if role == "normal" and normal_y == "-":
         pixels = np.dstack([pixels[..., 0], 255 - pixels[..., 1], pixels[..., 2]])
     return pixels
+
+
+def prepared_size(shape: tuple[int, ...], maximum: int | None, minimum: int = 1) -> tuple[int, int]:
+    """Return the rows and columns that `prepared` gives an image of (H, W, ...)."""
+    rows, columns = (power_of_two(side, minimum) for side in shape[:2])
+    while maximum is not None and max(rows, columns) > max(maximum, minimum):
+        rows, columns = max(rows // 2, minimum), max(columns // 2, minimum)
+    return rows, columns
 
 
 def power_of_two(side: int, minimum: int = 1) -> int:
@@ -83,11 +88,11 @@ def power_of_two(side: int, minimum: int = 1) -> int:
     return int(max(minimum, 2 ** round(math.log2(side))))
 
 
-def halved(planes: Floats) -> Floats:
-    """Return (H/2, W/2, C) means of 2 x 2 texels of (H, W, C); a side of 1 stays."""
-    if planes.shape[0] > 1:
+def _halved(planes: Floats, rows: int, columns: int) -> Floats:
+    """Return means of 2 x 2 texels of (H, W, C); a side that is as short as wanted stays."""
+    if planes.shape[0] > rows:
         planes = (planes[0::2] + planes[1::2]) * np.float32(0.5)
-    if planes.shape[1] > 1:
+    if planes.shape[1] > columns:
         planes = (planes[:, 0::2] + planes[:, 1::2]) * np.float32(0.5)
     return planes
 

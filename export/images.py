@@ -242,7 +242,10 @@ def _ktx2(source: ImageSource, pixels: NDArray[np.uint8]) -> bytes:
     elif pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     # Only base color is sRGB: glTF wants the linear transfer function of all others.
-    return encode(pixels, srgb=source.role == "base_color", normal=source.role == "normal")
+    # ETC1S moves all channels together, which turns normals too far; UASTC takes eight times its bytes.
+    normal = source.role == "normal"
+    mode = "uastc" if normal else "etc1s"
+    return encode(pixels, srgb=source.role == "base_color", normal=normal, mode=mode)
 
 
 def _jpeg_segment(xmp: bytes) -> bytes:

@@ -65,9 +65,13 @@ class MtlTable:
         gloss = 1 - roughness * (material.orm[..., 1].mean() / 255 if material.orm is not None else 1)
         statements += [f"Ks {gloss / 2:.5f} {gloss / 2:.5f} {gloss / 2:.5f}", f"Ns {1000 * gloss**2:.3f}"]
         statements += [f"Pr {roughness:.5f}", f"Pm {metallic:.5f}"]
+        if material.transmission > 0:
+            statements.append(f"Ni {material.ior:.5f}")
 
         def refer(role: Role, pixels: NDArray[np.uint8], *keywords: str) -> None:
-            image = self.images.add(name, role, pixels)
+            cut = material.alpha_cutoff if material.alpha_mode == "MASK" else None
+            cutoff = cut if role in ("base_color", "alpha") else None
+            image = self.images.add(name, role, pixels, cutoff=cutoff, repeat=material.repeat)
             statements.extend((keyword, image) for keyword in keywords)
 
         if material.base_color is not None:

@@ -34,6 +34,7 @@ from worldgen.scene import Instances, Node, Scene
 ROWS = 1 << 14  # rows of text at a time: the working set stays inside the processor's cache
 
 Vectors = NDArray[np.float64]
+Vector2 = tuple[float, float]
 
 
 def write_obj(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
@@ -140,7 +141,8 @@ def _header(scene: Scene, stem: str) -> str:
 def _write_pieces(stream: BinaryIO, pieces: list[_Piece], materials: list[str]) -> None:
     names = UniqueNames()
     first_vertex = first_texcoord = 1
-    texcoords: dict[int, int] = {}  # id of an array: number of its first row; models share theirs
+    # Id of an array and what its material does to it: number of the first row. Models share theirs.
+    texcoords: dict[tuple[int, Vector2, Vector2], int] = {}
     node: Node | None = None
     for piece, material in zip(pieces, materials, strict=True):
         mesh = piece.mesh
@@ -151,14 +153,17 @@ def _write_pieces(stream: BinaryIO, pieces: list[_Piece], materials: list[str]) 
             _write_vectors(stream, b"v ", points, 4, node.name)
         for normals in _placed(piece, mesh.normals, direction=True):
             _write_vectors(stream, b"vn ", normals, 4, node.name)
-        if id(mesh.texcoords) not in texcoords:
-            texcoords[id(mesh.texcoords)] = first_texcoord
+        scale, offset = mesh.material.texture_scale, mesh.material.texture_offset
+        key = (id(mesh.texcoords), scale, offset)
+        if key not in texcoords:
+            texcoords[key] = first_texcoord
             first_texcoord += len(mesh.texcoords)
-            # OBJ's texture origin is the lower left, glTF's the upper left.
-            flipped = np.array([0.0, 1.0]) + mesh.texcoords.astype(np.float64) * np.array([1.0, -1.0])
+            # MTL's own -s and -o are read by few, and differently. OBJ's origin is the lower left.
+            placed = mesh.texcoords.astype(np.float64) * scale + offset
+            flipped = np.array([0.0, 1.0]) + placed * np.array([1.0, -1.0])
             _write_vectors(stream, b"vt ", flipped, 5, node.name)
         stream.write(f"usemtl {material}\n".encode("ascii"))
-        _write_faces(stream, piece, first_vertex, texcoords[id(mesh.texcoords)])
+        _write_faces(stream, piece, first_vertex, texcoords[key])
         first_vertex += piece.count * len(mesh.positions)
 
 

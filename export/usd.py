@@ -61,7 +61,8 @@ def write_usd(scene: Scene, path: Path, options: ExportOptions | None = None) ->
     )
     stem = safe_name(path.stem)
     stage = WorldStage(scene, options, portable=packed and options.objects != "instancing")
-    images = encode_images(stage.materials.images.sources, options)
+    xmp = scene.provenance.xmp() if scene.provenance else b""
+    images = encode_images(stage.materials.images.sources, options, xmp)
     names = [f"textures/{stem}_{image.name}{image.suffix}" for image in images]
     stage.materials.name_files([f"./{name}" for name in names])
     with TemporaryDirectory(prefix="worldgen-") as folder, FileSet() as files:

@@ -21,14 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pxr import Gf, Sdf, UsdShade
 
-from worldgen.export.image_preparation import Role
 from worldgen.export.images import ImageTable
 from worldgen.export.usd_values import PathTable
 from worldgen.materials import PBRMaterial
 
 Role = Literal["base_color", "normal", "orm"]
-WATER = ("water", "sea")  # names of the materials of `worldgen.running_water` and `worldgen.sea`
-REFRACTION, WATER_REFRACTION = 1.5, 1.333  # the first is what UsdPreviewSurface has by itself
+REFRACTION = 1.5  # what UsdPreviewSurface has by itself
 
 
 class MaterialTable:
@@ -80,7 +78,7 @@ class MaterialTable:
             shader.CreateInput("scale", Sdf.ValueTypeNames.Float4).Set(Gf.Vec4f(2, 2, 2, 1))
             shader.CreateInput("bias", Sdf.ValueTypeNames.Float4).Set(Gf.Vec4f(-1, -1, -1, 0))
             self._connect(surface, "normal", Sdf.ValueTypeNames.Normal3f, shader, "rgb")
-        refraction = _refraction(material)
+        refraction = material.ior
         if refraction != REFRACTION:
             surface.CreateInput("ior", Sdf.ValueTypeNames.Float).Set(refraction)
         return result
@@ -153,7 +151,7 @@ class MaterialTable:
     def _coordinates(self, path: str, material: PBRMaterial) -> Any:
         """Return the shader that gives texture coordinates."""
         reader = self._reader(path, "st", "float2")
-        (u, v), (right, down) = _texture_transform(material)
+        (u, v), (right, down) = material.texture_scale, material.texture_offset
         if (u, v, right, down) == (1.0, 1.0, 0.0, 0.0):
             return reader
         shader = self._shader(f"{path}/transform", "UsdTransform2d")
@@ -189,15 +187,3 @@ class MaterialTable:
             output, kinds.get(output, Sdf.ValueTypeNames.Float)
         )
         shader.CreateInput(name, kind).ConnectToSource(port)
-
-
-def _refraction(material: PBRMaterial) -> float:
-    plain = WATER_REFRACTION if material.name in WATER and material.alpha_mode == "BLEND" else REFRACTION
-    return float(getattr(material, "ior", plain))
-
-
-def _texture_transform(material: PBRMaterial) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return scale and offset (u, v) of a material's texture coordinates."""
-    scale = getattr(material, "texture_scale", (1.0, 1.0))
-    offset = getattr(material, "texture_offset", (0.0, 0.0))
-    return (float(scale[0]), float(scale[1])), (float(offset[0]), float(offset[1]))

@@ -151,8 +151,7 @@ class WorldStage:
 
 def _layer_data(scene: Scene) -> dict[str, Any]:
     """Return the layer's custom data: generator, the scene's extras, and where the world comes from."""
-    provenance = getattr(scene, "provenance", None)
     values = {"generator": f"worldgen {__version__}", **scene.extras}
-    if provenance is not None:
-        values["provenance"] = provenance.as_dictionary()
+    if scene.provenance is not None:
+        values["provenance"] = scene.provenance.as_dictionary()
     return metadata(values)

@@ -182,3 +182,21 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 def test_rotation_matrices_equal_scipys() -> None:
     quaternions = np.random.default_rng(6).normal(size=(50, 4)).astype(np.float32)
     assert np.allclose(rotation_matrices(quaternions), Rotation.from_quat(quaternions).as_matrix(), atol=1e-7)
+
+
+def test_texture_transform_is_in_the_coordinates(tmp_path: Path) -> None:
+    mesh = grid_mesh(
+        2, 2, PBRMaterial("m", checker(8, (90, 90, 90)), texture_scale=(4, 2), texture_offset=(0, 0.25))
+    )
+    other = dataclasses.replace(mesh, material=PBRMaterial("n"))  # the same coordinates, as they are
+    files = write_obj(Scene("s", (Node("n", model=Model("m", (mesh, other))),)), tmp_path / "a.obj")
+    texcoords = numbers(files[-1], "vt")
+    expected = mesh.texcoords * (4, 2) + (0, 0.25)
+    assert np.allclose(texcoords[:4] * (1, -1) + (0, 1), expected)
+    assert np.allclose(texcoords[4:] * (1, -1) + (0, 1), mesh.texcoords)
+
+
+def test_water_has_its_index_of_refraction(tmp_path: Path) -> None:
+    mesh = grid_mesh(2, 2, PBRMaterial("w", transmission=1.0, ior=1.333))
+    files = write_obj(Scene("s", (Node("n", model=Model("m", (mesh,))),)), tmp_path / "a.obj")
+    assert rows(files[-2], "Ni") == [["1.33300"]]

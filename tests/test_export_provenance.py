@@ -19,7 +19,6 @@ from export_examples import example_scene, read_glb
 from PIL import Image
 
 from worldgen.config import WorldConfig
-from worldgen.credits import terrain_provenance, world_provenance
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, sidecar_path, write_heightmap_png
 from worldgen.export.images import ImageSource, encode_image
@@ -192,32 +191,3 @@ def test_config_hash_is_that_of_sorted_compact_json() -> None:
     assert config_sha256({"b": 1.5, "a": "Ä"}) == hashlib.sha256('{"a":"Ä","b":1.5}'.encode()).hexdigest()
     one, two, three = (WorldConfig(preset="alpine", seed=seed).values() for seed in (1, 1, 2))
     assert config_sha256(one) == config_sha256(two) != config_sha256(three)
-
-
-def test_worlds_name_their_nets_and_the_files_of_others(tmp_path: Path) -> None:
-    plain = WorldConfig(preset="alpine", seed=3)
-    origin = world_provenance(plain)
-    assert origin.source_type == "trainedAlgorithmicMedia"
-    weights = Path(__file__).parents[1] / "models" / "weights"
-    for net in origin.nets:
-        assert net.sha256 == hashlib.sha256((weights / f"{net.name}.safetensors").read_bytes()).hexdigest()
-        assert net.licences
-    assert {"terrain_amplifier", "texture_vae"} <= {net.name for net in origin.nets}
-    assert any("Copernicus" in licence for licence in origin.training_data)
-    assert any(licence.startswith("CC0 1.0 (Poly Haven") for licence in origin.training_data)
-    assert "texture_vae" not in {net.name for net in terrain_provenance(plain).nets}
-
-    noise = WorldConfig(preset="alpine", terrain={"source": "noise"})
-    assert terrain_provenance(noise).source_type == "algorithmicMedia"
-    assert terrain_provenance(noise).nets == ()
-    assert world_provenance(noise).source_type == "trainedAlgorithmicMedia"
-
-    mine = WorldConfig(
-        preset="alpine",
-        terrain={"source": "dem", "dem": tmp_path / "land.tif"},
-        objects={"assets": [{"path": tmp_path / "hut.glb", "name": "hut"}]},
-    )
-    assert world_provenance(mine).source_type == "compositeWithTrainedAlgorithmicMedia"
-    assert world_provenance(mine).sources == ("land.tif", "hut.glb")
-    assert terrain_provenance(mine).sources == ("land.tif",)
-    assert str(tmp_path) not in json.dumps(world_provenance(mine).as_dictionary())

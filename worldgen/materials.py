@@ -35,7 +35,15 @@ class PBRMaterial:
     roughness, metallic : factors in [0, 1]; they multiply ``orm`` where it is given.
     alpha_mode, alpha_cutoff, double_sided : as in glTF.
     repeat : True tiles the images (REPEAT), False clamps them (CLAMP_TO_EDGE), as a baked chunk needs.
-    metres_per_tile : size of one tile on the ground, metres.
+    metres_per_tile : width of what the image shows, metres; None where nothing says.
+    texture_scale, texture_offset : all texture coordinates are multiplied by the first, then the second is
+        added, both (u, v): a mesh whose coordinates are metres wants a scale of 1 / ``metres_per_tile``.
+    transmission : share of the light that enters and goes through, in [0, 1]; of clear water, glass.
+    ior : index of refraction.
+    thickness : metres that light goes through the volume below the surface; 0 is a thin sheet.
+    attenuation_color, attenuation_distance : linear RGB that white light has after so many metres; None loses
+        nothing.
+    volume : (H, W, 3) uint8, linear: R multiplies ``transmission``, G ``thickness``.
     """
 
     name: str
@@ -50,7 +58,15 @@ class PBRMaterial:
     alpha_cutoff: float = 0.5
     double_sided: bool = False
     repeat: bool = True
-    metres_per_tile: float = 1.0
+    metres_per_tile: float | None = None
+    texture_scale: tuple[float, float] = (1.0, 1.0)
+    texture_offset: tuple[float, float] = (0.0, 0.0)
+    transmission: float = 0.0
+    ior: float = 1.5
+    thickness: float = 0.0
+    attenuation_color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    attenuation_distance: float | None = None
+    volume: Image | None = None
 
 
 def pbr_material(

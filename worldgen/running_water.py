@@ -23,7 +23,7 @@ from worldgen.noise import fractal, permutation
 from worldgen.rivers import RiverNetwork, river_network
 from worldgen.rng import generator
 from worldgen.scene import Node
-from worldgen.sea import water_colors
+from worldgen.sea import WATER_IOR, water_colors, water_tint
 from worldgen.triangulation import coarse_elevation, quad_diagonals
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +39,7 @@ CLARITY_RIVER, CLARITY_LAKE = 1.2, 2.5
 # Rise over run of the surface from which water turns white, and where all of it is.
 RAPID, FALL = 0.12, 0.6
 _TEXELS, _TILE = 256, 6.0  # of the ripples; metres
+_TRANSMISSION = 0.5  # of rivers and lakes: the rest is light that comes back from what floats in them
 
 
 def water_nodes(
@@ -70,7 +71,16 @@ def water_nodes(
     quads = wet[:-1, :-1] | wet[:-1, 1:] | wet[1:, :-1] | wet[1:, 1:]
     of_lake = lake[:-1, :-1] | lake[:-1, 1:] | lake[1:, :-1] | lake[1:, 1:]
     material = PBRMaterial(
-        name="water", normal=ripples(seed), roughness=0.08, alpha_mode="BLEND", metres_per_tile=_TILE
+        name="water",
+        normal=ripples(seed),
+        roughness=0.08,
+        alpha_mode="BLEND",
+        metres_per_tile=_TILE,
+        transmission=_TRANSMISSION,
+        ior=WATER_IOR,
+        thickness=CLARITY_RIVER,
+        attenuation_color=water_tint(shallow),
+        attenuation_distance=CLARITY_RIVER,
     )
     return [
         Node(name, model=Model(name, (sheet.mesh(chosen, colors, material),)))
@@ -163,7 +173,7 @@ class _Sheet:
         return Mesh(
             positions=place.astype(np.float32),
             normals=(normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32),
-            texcoords=(place[:, [0, 2]] / material.metres_per_tile).astype(np.float32),
+            texcoords=(place[:, [0, 2]] / _TILE).astype(np.float32),
             indices=indices.reshape(-1, 3).astype(np.uint32),
             material=material,
             colors=colors.reshape(-1, 4)[used],

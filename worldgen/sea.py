@@ -20,6 +20,8 @@ _QUADS = 64  # per side; only those that touch water are kept
 _TEXELS = 1024
 _OPEN = 12.0  # metres over which the share of water tells the sea from a channel
 _WARM = ("#4fb5ad", "#0e4a66")  # shallow and deep, clear tropical water
+WATER_IOR = 1.333
+_CLEAREST = 30.0  # metres of water through which nothing shines any more
 _COLD = ("#56797a", "#173442")  # silty or plankton-rich water
 
 
@@ -47,6 +49,12 @@ def water_colors(temperature: float) -> tuple[NDArray[np.float32], NDArray[np.fl
         for cold, warm in zip(_COLD, _WARM, strict=True)
     )
     return shallow, deep
+
+
+def water_tint(shallow: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Return the linear color of light that has gone through water whose shallows are of so (3,) a color."""
+    red, green, blue = (shallow / shallow.max()).tolist()
+    return red, green, blue
 
 
 def _warmth(temperature: float) -> float:
@@ -95,7 +103,8 @@ def _material(
     warmth = _warmth(temperature)
     shallow, deep = water_colors(temperature)
     # Beer-Lambert: light is lost exponentially on its way to the ground and back.
-    clear = np.exp(-depth / (5.0 + 4.0 * warmth))[..., None]
+    clarity = 5.0 + 4.0 * warmth
+    clear = np.exp(-depth / clarity)[..., None]
     drift = fractal(x / 400, z / 400, permutation(seed, "sea/drift"), octaves=4)[..., None]
     color = (clear * shallow + (1 - clear) * deep) * (1 + 0.12 * drift)
     alpha = 0.35 + 0.6 * (1 - np.exp(-depth / 3.5))
@@ -106,6 +115,10 @@ def _material(
     foam = (ramp(depth + 0.35 * ragged, 0.55, 0.1) * open_water)[..., None] * 0.55
     color = color * (1 - foam) + 0.85 * foam
     alpha = np.maximum(alpha, foam[..., 0])
+    # Only what is clear lets light through: a sea of pure transmission has no colour of its own, and where it
+    # is deep it was nearly black in three.js and Babylon.js.
+    through = (clear * (1 - foam))[..., 0].astype(np.float32)
+    column = (depth / _CLEAREST).astype(np.float32)
     texel = grid.extent[1] / _TEXELS, grid.extent[0] / _TEXELS
     step = max(texel)
     swell = fractal(x / (9 * step), z / (6 * step), permutation(seed, "sea/swell"), octaves=3)
@@ -117,4 +130,11 @@ def _material(
         roughness=0.12,
         alpha_mode="BLEND",
         repeat=False,
+        metres_per_tile=grid.extent[0],
+        transmission=1.0,
+        ior=WATER_IOR,
+        thickness=_CLEAREST,
+        attenuation_color=water_tint(shallow),
+        attenuation_distance=clarity,
+        volume=to_bytes(np.dstack([through, column, np.zeros_like(column)])),
     )
