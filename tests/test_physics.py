@@ -11,7 +11,7 @@ from export_examples import read_glb
 import worldgen as wg
 from worldgen.export import ExportOptions
 from worldgen.navigation import Walker
-from worldgen.physics import obstacles, solid_objects
+from worldgen.physics import obstacles, solid_objects, ways_of
 from worldgen.scene import Node, Scene
 from worldgen.triangulation import surface_height
 
@@ -72,6 +72,19 @@ def test_ways_keep_off_water_and_trees(small_world: wg.World, unseen: dict[str, 
     for x, z, radius, _ in obstacles(solids, walker.step)[::7]:
         assert np.hypot(middles[:, 0] - x, middles[:, 2] - z).min() >= radius + walker.radius
     assert unseen["navigation"].extras["areas"][0] > 10_000
+    assert unseen["navigation"].extras["least_obstacle"] == 0
+
+
+def test_ways_go_round_less_where_they_would_have_too_many_triangles(small_world: wg.World) -> None:
+    solids = list(solid_objects(small_world.placements, small_world.heightmap))
+    every, mesh, least = ways_of(small_world, solids)
+    assert least == 0
+    fewer, smaller, least = ways_of(small_world, solids, most=mesh.mesh.triangles - 1)
+    assert least == 0.75
+    assert smaller.mesh.triangles < mesh.mesh.triangles
+    assert (fewer.component >= 0).sum() > (every.component >= 0).sum()
+    coarse, _, least = ways_of(small_world, solids, most=0)
+    assert (coarse.grid.spacing, least) == (4.0, 0.75)
 
 
 def test_starts_are_on_dry_ground_and_of_the_world(small_world: wg.World, unseen: dict[str, Node]) -> None:

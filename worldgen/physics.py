@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worldgen.collision import ERROR, collision_chunks
 from worldgen.mesh import Model
-from worldgen.navigation import Walkable, Walker, navigation_mesh, walkable_ground
+from worldgen.navigation import NavigationMesh, Walkable, Walker, navigation_mesh, walkable_ground
 from worldgen.object_colliders import ObjectCollider, object_colliders
 from worldgen.populate import Placement, instances_at
 from worldgen.scene import Instances, Node
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from worldgen.world import World
 
 STARTS = 4
+# Engines search a navigation mesh triangle by triangle, and Godot 3 holds no more than 65,536. Where there
+# would be more, trunks are left out, which agents can step round by themselves, and then the squares grow:
+# the least radius of an obstacle in metres, and metres of the largest square.
+MOST_TRIANGLES = 64_000
+WAYS = ((0.0, 2.5), (0.75, 2.5), (0.75, 5.0))
 # Metres: a sapling whose trunk is thinner bends, a stone that is lower lies underfoot.
 THINNEST, LOWEST = 0.05, 0.2
 
@@ -52,15 +57,16 @@ def physics_nodes(world: World, *, level: int = 0, object_level: int = 1, starts
     Notes
     -----
     Colliders of objects carry in their extras the name of the model that is seen as ``of``, and a trunk its
-    ``capsule`` at scale 1, with ``start`` and ``end`` of its line and its ``radius`` in metres.
+    ``capsule`` at scale 1, with ``start`` and ``end`` of its line and its ``radius`` in metres. The
+    navigation mesh says the m² of its largest ``areas``, the number of ``pieces``, and the ``least_obstacle``
+    in metres of radius that it goes round.
     """
     solids = list(solid_objects(world.placements, world.heightmap, 2**level, object_level))
-    walkable = walkable_of(world, solids)
-    ground = navigation_mesh(walkable)
+    walkable, ground, least = ways_of(world, solids)
     nodes = [Node("collision", children=tuple(_colliders(world, solids)), purpose="collider")]
     if ground.mesh.triangles:
         areas = [round(float(area), 1) for area in walkable.areas[:16]]
-        extras = {"areas": areas, "pieces": len(walkable.areas)}
+        extras = {"areas": areas, "pieces": len(walkable.areas), "least_obstacle": least}
         model = Model("navigation", (ground.mesh,))
         nodes.append(Node("navigation", model=model, purpose="navigation", extras=extras))
     places = starts_of(world, solids, walkable, starts)
@@ -110,11 +116,29 @@ def obstacles(solids: Iterable[Solid], lowest: float) -> NDArray[np.float64]:
     return np.concatenate(rows)
 
 
-def walkable_of(world: World, solids: Iterable[Solid]) -> Walkable:
-    """Return where one can walk in a world."""
+def ways_of(
+    world: World, solids: Iterable[Solid], most: int = MOST_TRIANGLES
+) -> tuple[Walkable, NavigationMesh, float]:
+    """Return where one can walk in a world, its mesh, and the least radius in metres of what it goes round.
+
+    Parameters
+    ----------
+    most : triangles; the mesh has more only where the last of `WAYS` still has.
+    """
     walker = Walker()
     blocked = obstacles(solids, walker.step)[:, :3]
-    return walkable_ground(world.heightmap, world.rivers.water, blocked, walker=walker)
+    for least, resolution in WAYS:
+        walkable = walkable_ground(
+            world.heightmap,
+            world.rivers.water,
+            blocked[blocked[:, 2] >= least],
+            walker=walker,
+            resolution=resolution,
+        )
+        mesh = navigation_mesh(walkable, walker=walker)
+        if mesh.mesh.triangles <= most:
+            break
+    return walkable, mesh, least
 
 
 def starts_of(world: World, solids: Iterable[Solid], walkable: Walkable, count: int) -> list[Start]:

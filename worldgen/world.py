@@ -224,10 +224,10 @@ class World:
         ------
         InputError : the count is below 0.
         """
-        from worldgen.physics import solid_objects, starts_of, walkable_of
+        from worldgen.physics import solid_objects, starts_of, ways_of
 
         solids = list(solid_objects(self.placements, self.heightmap))
-        return starts_of(self, solids, walkable_of(self, solids), count)
+        return starts_of(self, solids, ways_of(self, solids)[0], count)
 
     def preview(self, *, view: str = "hero", **options: Any) -> None:
         """Open a window on the world; arguments as of `worldgen.preview.show`."""
