@@ -19,6 +19,7 @@ from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.export.targets import TARGETS, Folder, Target, target_named
+from worldgen.export.tiles3d import write_tiles
 from worldgen.scene import Scene
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ __all__ = [
     "write_obj",
     "write_r16",
     "write_target",
+    "write_tiles",
     "write_world",
     "writer_for",
 ]
@@ -65,6 +67,7 @@ HEIGHTMAP_WRITERS = {
 
 FOLDER_WRITERS: dict[str, Folder] = {
     "maps": lambda world, folder, options: write_maps(world, folder),
+    "tiles": write_tiles,
 }
 
 

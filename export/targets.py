@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from worldgen.errors import ConfigError, ExportError, nearest
 from worldgen.export.options import ExportOptions
+from worldgen.export.tiles3d import write_tiles
 
 if TYPE_CHECKING:
     from worldgen.world import World
@@ -93,7 +94,9 @@ _ALL = (
     Target(
         "tiles",
         "3D Tiles 1.1: CesiumJS and others stream it",
-        ExportOptions(objects="merged"),
+        ExportOptions(objects="merged", cell_size=None),
+        suffix=None,
+        folders={"": write_tiles},
     ),
 )
 
