@@ -23,7 +23,7 @@ from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.lod import ChunkWindow, terrain_chunks, vertex_coordinates
 from worldgen.materials import PBRMaterial
-from worldgen.running_water import flowing_rivers
+from worldgen.running_water import flowing_rivers, water_nodes
 from worldgen.surfaces import Splat
 from worldgen.triangulation import surface_height
 from worldgen.world import World
@@ -288,11 +288,14 @@ def test_a_failure_leaves_the_old_tileset_and_nothing_else(made, folder, tmp_pat
     assert root["geometricError"] == root["extras"]["vertical_error"]
 
 
+def write_nothing(scene, path, options):
+    """In place of a writer, where only the tileset matters."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+
+
 def test_a_place_on_the_globe_is_the_roots_transform(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "worldgen.export.tiles3d.write_glb",
-        lambda scene, path, options: path.parent.mkdir(parents=True, exist_ok=True) or path.write_bytes(b""),
-    )
+    monkeypatch.setattr("worldgen.export.tiles3d.write_glb", write_nothing)
     counts: list[tuple[int, int]] = []
     write_tiles(made, tmp_path, georeference=(0.0, 0.0, 10.0), progress=lambda *count: counts.append(count))
     root = json.loads((tmp_path / "tileset.json").read_text())["root"]
@@ -341,3 +344,33 @@ def test_objects_stand_in_all_tiles_that_can_show_them(small_world, tmp_path):
             assert (scales * sizes[name] >= SMALLEST * tile["geometricError"] - 1e-3).all()
     assert counts[0] == sum(len(placement) for placement in small_world.placements)
     assert 0 < counts[1] < counts[0]
+
+
+def test_water_is_cut_between_tiles_and_lost_by_none(made, folder):
+    heightmap, temperature = made.heightmap, float(made.biomes.temperature.mean())
+    nodes = water_nodes(heightmap, made.hydrology, made.rivers, temperature, made.config.seed)
+    whole = {node.name: node.model for node in nodes}
+    assert whole
+    for name, model in whole.items():
+        area = 0.0
+        vertices = set()
+        for path in (folder / "tiles").glob("0_*.glb"):
+            low, high = ground(path)[0].min(axis=0), ground(path)[0].max(axis=0)
+            for part, positions, faces in shown(path):
+                if part == name:
+                    middles = positions[faces].mean(axis=1)
+                    assert (middles[:, [0, 2]] > low[[0, 2]]).all()
+                    assert (middles[:, [0, 2]] < high[[0, 2]]).all()
+                    vertices |= set(map(tuple, np.round(positions, 3)))
+                    area += len(faces)
+        mesh = model.primitives[0]
+        assert area == mesh.triangles
+        assert vertices == set(map(tuple, np.round(mesh.positions.astype(np.float64), 3)))
+
+
+def test_the_target_is_such_a_folder(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("worldgen.export.tiles3d.write_glb", write_nothing)
+    files = made.export(tmp_path / "out", target="tiles", manifest=False)
+    assert files[-1] == tmp_path / "out" / "tileset.json"
+    assert len(files) == 23
+    assert made.export(tmp_path / "more", format="tiles", manifest=False)[-1].name == "tileset.json"
