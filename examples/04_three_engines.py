@@ -1,29 +1,35 @@
-"""Export for three engines: one .glb for all, and the heightmap in the form that each terrain system takes.
+"""Export for three engines: one .glb for all, and the ground in the form that each terrain system takes.
 
-- Godot and most others open the .glb as it is.
-- Unreal's landscape takes a 16-bit PNG; sizes such as 505 or 1009 fit its components.
-- Unity's terrain takes raw 16-bit values of 2^n + 1 vertices a side; the sidecar tells its height in metres.
+- Godot and most others open the .glb as it is; the add-on Terrain3D takes heights and a control map.
+- Unreal's landscape takes 16-bit heights of its own sizes, and a weight map for each ground material.
+- Unity's terrain takes raw heights and alphamaps; a script in the folder puts them together.
+
+Each folder has a README.txt with what to type where; docs/engines.md says how the numbers come about.
 """
 
 import json
 from pathlib import Path
 
 import worldgen as wg
+from worldgen.export.targets import TARGETS
 
 out = Path("out/engines")
+world = wg.build(wg.WorldConfig(preset="archipelago", seed=7, size=257))
+for name in ("godot", "unity", "unreal"):
+    target = TARGETS[name]
+    world.export(out / name / "islands.glb", options=target.options)
+    for folder, write in target.folders.items():
+        files = write(world, out / name / folder)
+        print(f"{name}: {len(files)} files in {out / name / folder}")
 
-godot = wg.build(wg.WorldConfig(preset="archipelago", seed=7, size=257))
-godot.export(out / "godot" / "islands.glb")
+landscape = json.loads((out / "unreal" / "landscape" / "landscape.json").read_text(encoding="utf-8"))
+print("Unreal: scale", ", ".join(f"{value:.4f}" for value in landscape["scale"]))
+terrain = json.loads((out / "unity" / "landscape" / "terrain.json").read_text(encoding="utf-8"))
+print("Unity: terrain size", ", ".join(f"{terrain['size'][axis]:.2f}" for axis in "xyz"))
 
-unreal = wg.build(wg.WorldConfig(preset="archipelago", seed=7, size=253))
-unreal.export(out / "unreal" / "islands.png")
-sidecar = json.loads((out / "unreal" / "islands.png.json").read_text(encoding="utf-8"))
-height = sidecar["maximum_metres"] - sidecar["minimum_metres"]
-print(f"Unreal: landscape scale x = y = {sidecar['spacing_metres'] * 100:.2f}, z = {height * 100 / 512:.4f}")
-
-unity = godot  # 257 = 2^8 + 1
-unity.export(out / "unity" / "islands.r16")
-print(f"Unity: terrain height {unity.heightmap.maximum - unity.heightmap.minimum:.2f} m, little-endian, "
-      f"width {unity.heightmap.grid.extent[0]:.0f} m")  # fmt: skip
-for file in sorted(out.rglob("*.*")):
-    print(file)
+# Heights alone, in metres, for GIS (extra: pip install 'worldgen[geo]') and for tools that read OpenEXR.
+world.export(out / "islands.exr", manifest=False)
+try:
+    world.export(out / "islands.tif", manifest=False)
+except wg.MissingExtraError as error:
+    print(error)

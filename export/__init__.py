@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worldgen.errors import ConfigError, ExportError, nearest
+from worldgen.errors import ConfigError, ExportError, MissingExtraError, nearest
+from worldgen.export.exr import read_exr, write_exr
 from worldgen.export.fitting import fitted_scene
+from worldgen.export.geotiff import read_geotiff, write_geotiff
 from worldgen.export.gltf import write_glb, write_gltf
 from worldgen.export.heightmaps import read_heightmap_png, read_r16, write_heightmap_png, write_r16
 from worldgen.export.manifest import describe_weights, write_manifest
 from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
-from worldgen.export.targets import TARGETS, Folder, Target, target_named
+from worldgen.export.targets import TARGETS, Target, target_named
 from worldgen.export.tiles3d import write_tiles
 from worldgen.scene import Scene
 
@@ -36,8 +39,12 @@ __all__ = [
     "check_paths",
     "describe_weights",
     "export_scene",
+    "read_exr",
+    "read_geotiff",
     "read_heightmap_png",
     "read_r16",
+    "write_exr",
+    "write_geotiff",
     "write_glb",
     "write_gltf",
     "write_heightmap_png",
@@ -59,13 +66,15 @@ EXPORTERS: dict[str, Writer] = {
     ".obj": write_obj,
 }
 
-HEIGHTMAP_WRITERS = {
+HEIGHTMAP_WRITERS: dict[str, Callable[..., list[Path]]] = {
     ".png": write_heightmap_png,
     ".r16": write_r16,
+    ".exr": write_exr,
+    ".tif": write_geotiff,
 }
 
 
-FOLDER_WRITERS: dict[str, Folder] = {
+FOLDER_WRITERS: dict[str, Callable[[World, Path, ExportOptions], list[Path]]] = {
     "maps": lambda world, folder, options: write_maps(world, folder),
     "tiles": write_tiles,
 }
@@ -88,6 +97,7 @@ def check_paths(paths: Sequence[Path], form: str | None = None, target: str | No
     ------
     ConfigError : the target, the format or a suffix is unknown, where the message lists those that there are;
         a format is named and no path is a folder, or one is a file's.
+    MissingExtraError : a GeoTIFF without rasterio.
     """
     if target is not None:
         target_named(target)
@@ -107,6 +117,9 @@ def check_paths(paths: Sequence[Path], form: str | None = None, target: str | No
     elif not folders:
         names = ", ".join(map(str, paths))
         raise ConfigError(f"format '{form}' is a folder's, and all paths name files: {names}")
+    for path in paths:
+        if path.suffix.lower() == ".tif" and find_spec("rasterio") is None:
+            raise MissingExtraError("rasterio", "geo", f"the GeoTIFF {path.name}")
     for path in folders:
         if path.exists() and not path.is_dir():
             raise ConfigError(f"cannot write {form} to '{path}': there is a file of that name")
@@ -131,11 +144,12 @@ def write_target(
     world: World, folder: Path, target: Target, options: ExportOptions, level: int = 0
 ) -> list[Path]:
     """Write all that an engine or device takes to a folder: the scene, and its own terrain files."""
-    files = []
-    if target.suffix is not None:
-        files += write_world(world, folder / f"{world.config.name}{target.suffix}", options, level)
+    if target.format in FOLDER_WRITERS:
+        files = FOLDER_WRITERS[target.format](world, folder, options)
+    else:
+        files = write_world(world, folder / f"{world.config.name}{target.format}", options, level)
     for name, write in target.folders.items():
-        files += write(world, folder / name, options)
+        files += write(world, folder / name)
     return files
 
 

@@ -1,16 +1,215 @@
-"""The scene of a world that keeps to a device's budget."""
+"""The scene of a world that keeps to a device's budget: triangles, draw calls, texture memory.
+
+Nothing is switched while it is shown, so all must fit at once. The terrain takes the finest stride that
+leaves room for every object at its coarsest; then what looks largest from where players start gets finer
+models. Chunks of terrain are put together until the draw calls fit, and their textures halved until the
+memory does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.chunk_merging import merged_chunk
+from worldgen.errors import ExportError
 from worldgen.export.options import ExportOptions
-from worldgen.scene import Scene
+from worldgen.materials import PBRMaterial
+from worldgen.mesh import Mesh, Model
+from worldgen.scene import Node, Scene
 
 if TYPE_CHECKING:
     from worldgen.world import World
 
+UNLIMITED = 2**62
+TERRAIN_SHARE = 0.7  # of the triangles, at most
+OBJECTS_SPARE = 0.95  # what terrain and the coarsest objects may take together: water needs some, too
+MIDDLE_SHARE = (
+    0.6  # of the triangles that are to spare then, for the second models; the rest is for the finest
+)
+TERRAIN_CALLS = 0.5  # of the draw calls that are left to terrain and objects
+SMALLEST_TEXTURE = 64
+IMAGES = ("base_color", "normal", "orm")
+
 
 def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
-    """Return the world's scene at a level of the terrain."""
-    return world.scene(level)
+    """Return the world's scene at a level of the terrain, or coarser where the options' budget asks for it.
+
+    Raises
+    ------
+    ExportError : the world has no such level, or cannot be brought within the budget.
+    """
+    limits = options.maximum_triangles, options.maximum_draw_calls, options.maximum_texture_bytes
+    if limits == (None, None, None):
+        return world.scene(level)
+    triangles, draw_calls, texture_bytes = (limit or UNLIMITED for limit in limits)
+    stride = _stride(world, triangles, level)
+    scene = world.scene(stride.bit_length() - 1, object_level=0, ground=Node("terrain"))
+    rest = replace(
+        scene, nodes=tuple(node for node in scene.nodes if node.name not in ("terrain", "objects"))
+    )
+    objects = [child for node in scene.nodes if node.name == "objects" for child in node.children]
+
+    left = triangles - terrain_triangles(world.heightmap.grid.shape, stride) - rest.triangles
+    if left < 0:
+        raise ExportError(
+            f"ground and water alone are {-left} triangles over the budget of {triangles}: "
+            "build a smaller world, or export it in tiles"
+        )
+    shown = Node("objects", children=tuple(within_triangles(objects, left, _eyes(world))))
+    calls = draw_calls - sum(len(node.model.primitives) for node in rest.walk() if node.model)
+    calls -= len({id(mesh.material) for mesh in _meshes(replace(rest, nodes=(shown,)))})
+    materials = {
+        id(mesh.material): mesh.material for mesh in _meshes(replace(rest, nodes=(*rest.nodes, shown)))
+    }
+    used = sum(map(material_bytes, materials.values()))
+    if calls < 1 or used >= texture_bytes:
+        raise ExportError(
+            f"water and objects alone need {draw_calls - calls} draw calls and {used / 1e6:.0f} MB of "
+            f"textures, and the budget is {draw_calls} and {texture_bytes / 1e6:.0f} MB: use fewer kinds"
+        )
+    ground = _ground(world, options, stride, max(1, int(calls * TERRAIN_CALLS)), texture_bytes - used)
+    return replace(rest, nodes=(ground, *rest.nodes, shown))
+
+
+def terrain_triangles(shape: tuple[int, int], stride: int) -> int:
+    """Return the triangles of (H, W) vertices, each stride-th row and column kept, and the last ones."""
+    rows, columns = (-(-(count - 1) // stride) for count in shape)
+    return 2 * rows * columns
+
+
+def material_bytes(material: PBRMaterial) -> int:
+    """Return the bytes that a material's images take on a GPU, uncompressed RGBA with mipmaps."""
+    images = (getattr(material, name) for name in IMAGES)
+    return sum(image.shape[0] * image.shape[1] * 4 * 4 // 3 for image in images if image is not None)
+
+
+def within_triangles(nodes: Sequence[Node], budget: int, eyes: NDArray[np.float64]) -> Iterator[Node]:
+    """Yield the nodes with their instances split by level, so that together they keep to so many triangles.
+
+    What looks largest from the nearest eye gets the finest model.
+
+    Parameters
+    ----------
+    nodes : with instances, at their finest level, which knows the coarser ones.
+    eyes : (E, 3) metres.
+    """
+    chains, apparent, costs = [], [], []
+    for node in nodes:
+        placed = node.instances
+        if placed is None or not len(placed):
+            continue
+        models = [placed.model, *(level.model for level in placed.levels)]
+        chain = (models[0], models[min(1, len(models) - 1)], models[-1])
+        low, high = placed.model.bounds
+        places = placed.translations + np.asarray(node.translation)
+        distance = np.linalg.norm(places[:, None] - eyes, axis=2).min(axis=1)
+        chains.append((node, placed, chain))
+        apparent.append(float(np.max(high - low)) * placed.scales / np.maximum(distance, 1.0))
+        costs.append(np.tile([model.triangles for model in chain], (len(placed), 1)))
+    if not chains:
+        return
+    order = np.argsort(-np.concatenate(apparent), kind="stable")
+    levels = np.empty(len(order), np.intp)
+    levels[order] = levels_within(np.concatenate(costs)[order], budget)
+    ends = np.cumsum([len(placed) for _, placed, _ in chains])[:-1]
+    for (node, placed, chain), chosen in zip(chains, np.split(levels, ends), strict=True):
+        for number, model in enumerate(chain):
+            here = chosen == number
+            if here.any():
+                part = replace(
+                    placed,
+                    model=model,
+                    translations=placed.translations[here],
+                    rotations=placed.rotations[here],
+                    scales=placed.scales[here],
+                    levels=(),
+                )
+                yield replace(node, name=f"{node.name}_lod{number}", instances=part)
+
+
+def levels_within(costs: NDArray[np.int64], budget: int) -> NDArray[np.intp]:
+    """Return (N,) the level of each object, 0 to 2, or 3 for one that is left out.
+
+    Parameters
+    ----------
+    costs : (N, 3) triangles of the finest, the second and the coarsest model; the first object matters most.
+    budget : triangles of all together.
+    """
+    fine, middle, coarse = costs.T
+    levels = np.full(len(costs), 3)
+    kept = np.cumsum(coarse) <= budget
+    levels[kept] = 2
+    spare = budget - int(coarse[kept].sum())
+    second = kept & (np.cumsum(np.where(kept, middle - coarse, 0)) <= spare * MIDDLE_SHARE)
+    levels[second] = 1
+    spare -= int((middle - coarse)[second].sum())
+    levels[second & (np.cumsum(np.where(second, fine - middle, 0)) <= spare)] = 0
+    return levels
+
+
+def _stride(world: World, triangles: int, level: int) -> int:
+    """Return the finest stride of the terrain that leaves room for every object at its coarsest."""
+    least = sum(
+        placement.kind.models[variant][-1].triangles
+        for placement in world.placements
+        for variant in placement.variants.tolist()
+    )
+    shape = world.heightmap.grid.shape
+    stride, coarsest = 1 << level, world.config.output.chunk_quads
+    while stride < coarsest:
+        terrain = terrain_triangles(shape, stride)
+        if terrain <= TERRAIN_SHARE * triangles and terrain + least <= OBJECTS_SPARE * triangles:
+            break
+        stride *= 2
+    return stride
+
+
+def _eyes(world: World) -> NDArray[np.float64]:
+    """Return the (E, 3) points from which the world is seen first."""
+    heightmap = world.heightmap
+    row, column = (count // 2 for count in heightmap.grid.shape)
+    return np.array([[heightmap.grid.x[column], heightmap.elevation[row, column], heightmap.grid.z[row]]])
+
+
+def _meshes(scene: Scene) -> Iterator[Mesh]:
+    for node in scene.walk():
+        for model in (node.model, node.instances.model if node.instances else None):
+            yield from model.primitives if model else ()
+
+
+def _ground(world: World, options: ExportOptions, stride: int, calls: int, texture_bytes: int) -> Node:
+    """Return the terrain in at most so many pieces with so many bytes of textures."""
+    count = [
+        1 + max(place) for place in zip(*((c.window.row, c.window.column) for c in world.chunks), strict=True)
+    ]
+    side = 1  # chunks a side of a piece
+    while -(-count[0] // side) * -(-count[1] // side) > calls:
+        side *= 2
+    pieces: dict[tuple[int, int], list[int]] = {}
+    for index, chunk in enumerate(world.chunks):
+        pieces.setdefault((chunk.window.row // side, chunk.window.column // side), []).append(index)
+    size = min(world.config.materials.texture_size * side, options.maximum_texture or UNLIMITED)
+    while len(pieces) * len(IMAGES) * size * size * 4 * 4 // 3 > texture_bytes and size > SMALLEST_TEXTURE:
+        size //= 2
+    nodes = []
+    for (row, column), members in pieces.items():
+        windows = [world.chunks[index].window for index in members]
+        mesh, translation = merged_chunk(
+            world.chunks,
+            world.heightmap,
+            min(window.row0 for window in windows),
+            max(window.row1 for window in windows),
+            min(window.column0 for window in windows),
+            max(window.column1 for window in windows),
+            stride,
+            size,
+            quads=side * world.config.output.chunk_quads,
+        )
+        name = f"terrain_{row}_{column}"
+        nodes.append(Node(name, translation=translation, model=Model(name, (mesh,))))
+    return Node("terrain", children=tuple(nodes))

@@ -22,17 +22,16 @@ import numpy as np
 from worldgen import __version__
 from worldgen.errors import ExportError
 from worldgen.export.files import FileSet
-from worldgen.export.gltf_buffers import BinaryLayout, check_vertices, padding
+from worldgen.export.gltf_buffers import BinaryLayout, padding
 from worldgen.export.gltf_materials import MaterialTable
 from worldgen.export.gltf_nodes import check_instances, light_rotation, placement_nodes
+from worldgen.export.gltf_primitives import PrimitiveTable
 from worldgen.export.grouping import arranged
 from worldgen.export.images import EncodedImage, encode_images, safe_name
+from worldgen.export.limits import SIZE_LIMIT, check_length, check_scene
 from worldgen.export.options import ExportOptions
-from worldgen.export.tangents import derive_tangents
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import DirectionalLight, Instances, Node, Scene
-
-SIZE_LIMIT = 2**32 - 1  # a GLB's length fields are uint32
 
 
 def write_glb(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:
@@ -75,8 +74,10 @@ def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -
     document.check_size()
     stem = safe_name(path.stem)
     binary_path = path.with_name(f"{stem}.bin")
+    # Images that stand alone say where they come from; inside of a .glb the document does.
+    xmp = scene.provenance.xmp() if scene.provenance else b""
     with FileSet() as files:
-        for image, encoded in zip(document.image_objects, document.encode_images(), strict=True):
+        for image, encoded in zip(document.image_objects, document.encode_images(xmp), strict=True):
             file = f"textures/{stem}_{encoded.name}{encoded.suffix}"
             files.write(path.parent / file, encoded.data)
             image["uri"] = file
@@ -88,19 +89,29 @@ def write_gltf(scene: Scene, path: Path, options: ExportOptions | None = None) -
 
 
 class _Document:
-    """The JSON half of a file: nodes, meshes, lights, and the tables that they refer to."""
+    """The JSON half of a file: nodes, meshes, lights, and the tables that they refer to.
+
+    Attributes
+    ----------
+    extensions : what extensions have to say at the root, by their names.
+    used, required : names of further extensions, beside those of ``extensions`` and ``materials``.
+    """
 
     def __init__(self, scene: Scene, options: ExportOptions) -> None:
+        check_scene(scene, options, SIZE_LIMIT)
         self.options = options
-        self.binary = BinaryLayout()
-        self.materials = MaterialTable()
+        self.provenance = scene.provenance
+        self.binary = BinaryLayout(compress=options.compression == "meshopt")
+        self.materials = MaterialTable(options)
+        scene = arranged(scene, options)
+        self.primitives = PrimitiveTable(scene, options, self.binary, self.materials)
+        self.extensions: dict[str, Any] = {}
+        self.used: set[str] = set()
+        self.required: set[str] = set()
         self._nodes: list[dict[str, Any]] = []
         self._meshes: list[dict[str, Any]] = []
         self._lights: list[dict[str, Any]] = []
         self._mesh_of_model: dict[int, int | None] = {}
-        self._used: set[str] = set()
-        self._required: set[str] = set()
-        scene = arranged(scene, self.options)
         self._scene = _compact(
             name=scene.name,
             nodes=[
@@ -112,18 +123,13 @@ class _Document:
             {"name": image.name} for image in self.materials.images.sources
         ]
 
-    def encode_images(self) -> list[EncodedImage]:
+    def encode_images(self, xmp: bytes = b"") -> list[EncodedImage]:
         """Encode the images of all materials, in the order of ``image_objects``."""
-        return encode_images(self.materials.images.sources, self.options)
+        return encode_images(self.materials.images.sources, self.options, xmp)
 
     def check_size(self, length: int = 0) -> None:
-        """Refuse a file that the format cannot hold; cheap, for planning takes no memory."""
-        length = max(length, self.binary.length)
-        if length > SIZE_LIMIT:
-            raise ExportError(
-                f"the world would take {length / 2**30:.2f} GiB, and glTF ends at 4 GiB: "
-                "use fewer vertices or objects, or export the world in tiles"
-            )
+        """Refuse a file that the format cannot hold."""
+        check_length(max(length, self.binary.length), SIZE_LIMIT)
 
     def json(self, uri: str | None) -> bytes:
         """Return the document as UTF-8 JSON.
@@ -132,12 +138,20 @@ class _Document:
         ------
         ExportError : extras or a transform hold a value that JSON lacks.
         """
-        buffer = _compact(byteLength=self.binary.length, uri=uri)
+        asset: dict[str, Any] = {"version": "2.0", "generator": f"worldgen {__version__}"}
+        extensions = dict(self.extensions)
+        if self._lights:
+            extensions["KHR_lights_punctual"] = {"lights": self._lights}
+        if self.provenance is not None:
+            asset |= {"generator": self.provenance.generator, "copyright": self.provenance.copyright}
+            asset["extensions"] = {"KHR_xmp_json_ld": {"packet": 0}}
+            extensions["KHR_xmp_json_ld"] = {"packets": [self.provenance.json_ld()]}
+        required = self.required | self.materials.required | self.primitives.extensions
         document = _compact(
-            asset={"version": "2.0", "generator": f"worldgen {__version__}"},
-            extensionsUsed=sorted(self._used),
-            extensionsRequired=sorted(self._required),
-            extensions={"KHR_lights_punctual": {"lights": self._lights}} if self._lights else None,
+            asset=asset,
+            extensionsUsed=sorted(required | self.used | self.materials.used | extensions.keys()),
+            extensionsRequired=sorted(required),
+            extensions=extensions,
             scene=0,
             scenes=[self._scene],
             nodes=self._nodes,
@@ -148,7 +162,7 @@ class _Document:
             images=self.image_objects,
             accessors=self.binary.accessors,
             bufferViews=self.binary.views,
-            buffers=[buffer] if self.binary.length else None,
+            buffers=self.binary.buffers(uri),
         )
         try:
             text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -165,12 +179,17 @@ class _Document:
         for child in node.children:
             if child.purpose == "visible":
                 children += self._add_node(child)
-        x, y, z = (float(value) for value in node.translation)
-        if (x, y, z) != (0.0, 0.0, 0.0):
-            entry["translation"] = [x, y, z]
+        place = _place(node)
         # What a node shows stands on it, or below it where it must not move what else the node holds.
-        if node.model is not None:
-            entry.update(_compact(mesh=self._add_model(node.model)))
+        if node.model is not None and (mesh := self._add_model(node.model)) is not None:
+            moved = self.primitives.transform(node.model, node.translation)
+            if moved != place and (children or node.instances is not None):
+                children.append(len(self._nodes))
+                inner = self.primitives.transform(node.model)
+                self._nodes.append({"name": f"{node.name}_mesh", **inner, "mesh": mesh})
+            else:
+                place = {**moved, "mesh": mesh}
+        entry.update(place)
         if node.instances is not None and len(node.instances):
             if self.options.objects != "instancing":
                 children += self._add_placements(node.name, node.instances)
@@ -200,18 +219,19 @@ class _Document:
         instances = node.instances if node.model is None else None
         levels = instances.levels if instances is not None else node.levels
         ids, coverages = [], []
-        place = {"translation": entry["translation"]} if "translation" in entry else {}
         for number, level in enumerate(levels, start=1):
             if instances is not None:
                 shown = self._instancing(level.model, instances)
+                place = _place(node)
             else:
                 shown = _compact(mesh=self._add_model(level.model))
+                place = self.primitives.transform(level.model, node.translation)
             if shown:
                 ids.append(len(self._nodes))
                 coverages.append(level.coverage)
                 self._nodes.append({"name": f"{node.name}_lod{number}", **place, **shown})
         if ids:
-            self._used.add("MSFT_lod")
+            self.used.add("MSFT_lod")
             entry.setdefault("extensions", {})["MSFT_lod"] = {"ids": ids}
             # The last value is where the coarsest goes, too: 0 keeps it.
             entry["extras"] = {**entry.get("extras", {}), "MSFT_screencoverage": [*coverages, 0.0]}
@@ -219,42 +239,21 @@ class _Document:
     def _add_model(self, model: Model) -> int | None:
         """Return the mesh of a model, added when it is new; None when it has no triangle."""
         if id(model) not in self._mesh_of_model:
-            primitives = [self._primitive(part, model.name) for part in model.primitives if part.triangles]
+            primitives = [self._primitive(part, model) for part in model.primitives if part.triangles]
             if primitives:
                 self._meshes.append({"name": model.name, "primitives": primitives})
             self._mesh_of_model[id(model)] = len(self._meshes) - 1 if primitives else None
         return self._mesh_of_model[id(model)]
 
-    def _primitive(self, mesh: Mesh, name: str) -> dict[str, Any]:
-        check_vertices(mesh.positions, mesh.normals, mesh.tangents, name)
-        material = mesh.material
-        attributes = {
-            "POSITION": self.binary.vertices(mesh.positions, "VEC3", bounds=True),
-            "NORMAL": self.binary.vertices(mesh.normals, "VEC3"),
-        }
-        # Attributes that no texture uses would only cost memory, and the validator reports them.
-        if material.normal is not None:
-            tangents = mesh.tangents
-            if tangents is None:
-                tangents = derive_tangents(mesh.positions, mesh.normals, mesh.texcoords, mesh.indices)
-            attributes["TANGENT"] = self.binary.vertices(tangents, "VEC4")
-        if any(image is not None for image in (material.base_color, material.normal, material.orm)):
-            attributes["TEXCOORD_0"] = self.binary.vertices(mesh.texcoords, "VEC2")
-        if mesh.velocity is not None:
-            attributes["TEXCOORD_1"] = self.binary.vertices(mesh.velocity, "VEC2")
-        if mesh.colors is not None:
-            attributes["COLOR_0"] = self.binary.colors(mesh.colors)
-        return {
-            "attributes": attributes,
-            "indices": self.binary.indices(mesh.indices, len(mesh.positions)),
-            "material": self.materials.add(material),
-        }
+    def _primitive(self, mesh: Mesh, model: Model) -> dict[str, Any]:
+        return self.primitives.add(mesh, model)
 
     def _add_placements(self, name: str, instances: Instances) -> list[int]:
         """Add a node for each instance, which share a mesh."""
         mesh = self._add_model(instances.model)
         if mesh is None:
             return []
+        instances = self.primitives.placements(instances, instances.model)
         first = len(self._nodes)
         self._nodes += placement_nodes(name, mesh, instances)
         return list(range(first, len(self._nodes)))
@@ -265,18 +264,18 @@ class _Document:
         if mesh is None:
             return {}
         rotations = check_instances(model.name, instances)
+        instances = self.primitives.placements(instances, model)
         attributes = {
             "TRANSLATION": self.binary.vertices(instances.translations, "VEC3"),
             "ROTATION": self.binary.vertices(rotations, "VEC4"),
             "SCALE": self.binary.vertices(np.repeat(instances.scales[:, None], 3, axis=1), "VEC3"),
         }
-        self._used.add("EXT_mesh_gpu_instancing")
-        self._required.add("EXT_mesh_gpu_instancing")
+        self.used.add("EXT_mesh_gpu_instancing")
+        self.required.add("EXT_mesh_gpu_instancing")
         return {"mesh": mesh, "extensions": {"EXT_mesh_gpu_instancing": {"attributes": attributes}}}
 
     def _add_light(self, light: DirectionalLight) -> dict[str, Any]:
         """Add a light and return what its node needs: the rotation and the extension."""
-        self._used.add("KHR_lights_punctual")
         color = [float(value) for value in light.color]
         self._lights.append(
             _compact(
@@ -292,6 +291,12 @@ class _Document:
             rotation=rotation if rotation != [0.0, 0.0, 0.0, 1.0] else None,
             extensions={"KHR_lights_punctual": {"light": len(self._lights) - 1}},
         )
+
+
+def _place(node: Node) -> dict[str, Any]:
+    """Return the JSON of where a node stands; nothing at its parent's place."""
+    x, y, z = (float(value) for value in node.translation)
+    return {"translation": [x, y, z]} if (x, y, z) != (0.0, 0.0, 0.0) else {}
 
 
 def _compact(**entries: Any) -> dict[str, Any]:

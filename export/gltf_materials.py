@@ -1,6 +1,8 @@
 """Materials, textures, samplers and images of a glTF document.
 
-Source: glTF 2.0 specification, sections 3.8 (textures) and 3.9 (materials).
+Source: glTF 2.0 specification, sections 3.8 (textures) and 3.9 (materials); EXT_texture_webp,
+KHR_texture_basisu, KHR_texture_transform, KHR_materials_ior, KHR_materials_transmission and
+KHR_materials_volume.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.export.images import ImageTable, Role
+from worldgen.export.image_preparation import Role
+from worldgen.export.images import ImageTable, modern_form
+from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
 
 LINEAR = 9729
 LINEAR_MIPMAP_LINEAR = 9987
 REPEAT = 10497
 CLAMP_TO_EDGE = 33071
+TEXTURE_EXTENSIONS = {"webp": "EXT_texture_webp", "ktx2": "KHR_texture_basisu"}
 
 
 class MaterialTable:
@@ -26,9 +31,13 @@ class MaterialTable:
     ----------
     materials, textures, samplers : JSON objects for the document.
     images : the pixels of the document's ``images``, in order; not yet encoded.
+    used, required : names of the extensions that materials and textures need.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: ExportOptions) -> None:
+        self.options = options
+        self.used: set[str] = set()
+        self.required: set[str] = set()
         self.materials: list[dict[str, Any]] = []
         self.textures: list[dict[str, Any]] = []
         self.samplers: list[dict[str, Any]] = []
@@ -67,8 +76,23 @@ class MaterialTable:
         return result
 
     def _texture(self, material: PBRMaterial, role: Role, pixels: NDArray[np.uint8]) -> dict[str, Any]:
-        image = self.images.add(material.name, role, pixels)
-        texture = {"sampler": self._sampler(material.repeat), "source": image}
+        """Return the textureInfo of an image, in one form or two."""
+        texture: dict[str, Any] = {"sampler": self._sampler(material.repeat)}
+        cutoff = material.alpha_cutoff if material.alpha_mode == "MASK" and role == "base_color" else None
+        form = modern_form(role, self.options)
+        if form is None or self.options.image_fallback:
+            texture["source"] = self.images.add(
+                material.name, role, pixels, cutoff=cutoff, repeat=material.repeat
+            )
+        if form is not None:
+            image = self.images.add(
+                material.name, role, pixels, form=form, cutoff=cutoff, repeat=material.repeat
+            )
+            extension = TEXTURE_EXTENSIONS[form]
+            texture["extensions"] = {extension: {"source": image}}
+            self.used.add(extension)
+            if not self.options.image_fallback:
+                self.required.add(extension)
         return {"index": _index_of(self.textures, texture)}
 
     def _sampler(self, repeat: bool) -> int:

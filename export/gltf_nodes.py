@@ -55,7 +55,7 @@ def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str
     """Return one node for each instance.
 
     Translations are rounded to 0.01 mm, rotations and scales to 7 digits: float32 holds no more, and shorter
-    numbers make the JSON a third smaller.
+    numbers make the JSON a third smaller. Scales that dequantise are small and keep as many digits.
 
     Raises
     ------
@@ -64,7 +64,8 @@ def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str
     quaternions = check_instances(name, instances)
     translations = _rounded(instances.translations.astype(np.float64), 5)
     rotations = _rounded(quaternions, 7)
-    scales = _rounded(instances.scales.astype(np.float64), 7)
+    small = float(instances.scales.max()) if len(instances) else 1.0
+    scales = _rounded(instances.scales.astype(np.float64), 7 + max(0, -int(np.floor(np.log10(small)))))
     nodes = []
     for number, (translation, rotation, scale) in enumerate(
         zip(translations, rotations, scales, strict=True)

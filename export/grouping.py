@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.export.limits import check_length
 from worldgen.export.obj import rotation_matrices
 from worldgen.export.options import ExportOptions
 from worldgen.mesh import Mesh, Model
@@ -48,10 +49,14 @@ def arranged(scene: Scene, options: ExportOptions) -> Scene:
     square is the most that can be done.
     """
     way = options.objects
-    if way == "auto":
+    if way == "auto" and options.maximum_draw_calls is not None:
+        way = "merged"
+    elif way == "auto":
         way = "merged" if merged_bytes(scene) <= options.maximum_merged_bytes else "nodes"
     if way == "nodes":
         return scene
+    if way == "merged":
+        check_length(merged_bytes(scene))  # before it takes memory
     bare, placed = without_instances(scene)
     if not placed:
         return scene

@@ -3,6 +3,8 @@
 Both keep integers, so metres live in the sidecar ``NAME.png.json``: ``metres = offset + scale * value``. The
 first row is north, the first value of a row west. PNG stores its 16 bits big-endian by its own rule; readers
 undo that.
+
+Where the map comes from stands in the PNG as an XMP packet, and in both sidecars as ``provenance``.
 """
 
 from __future__ import annotations
@@ -10,16 +12,20 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from worldgen.errors import ExportError, InputError
 from worldgen.export.files import FileSet
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
+
+if TYPE_CHECKING:
+    from worldgen.export.provenance import Provenance
 
 LEVELS = 65535
 Quantized = NDArray[np.uint16]
@@ -59,6 +65,7 @@ def write_heightmap_png(
     *,
     sea_level: float | None = None,
     value_range: tuple[float, float] | None = None,
+    provenance: Provenance | None = None,
 ) -> list[Path]:
     """Write a 16-bit gray PNG without alpha and its sidecar; return both paths.
 
@@ -66,11 +73,15 @@ def write_heightmap_png(
     ----------
     sea_level : metres, noted in the sidecar; None where there is no sea.
     value_range : as in `quantize`.
+    provenance : where the map comes from; None says nothing.
     """
     values, scale, offset = quantize(heightmap.elevation, value_range)
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG", compress_level=6)
-    sidecar = _sidecar(heightmap, "png16", "big", scale, offset, sea_level)
+    text = PngInfo()
+    if provenance is not None:
+        text.add_itxt("XML:com.adobe.xmp", provenance.xmp().decode("utf-8"))
+    Image.fromarray(values).save(buffer, "PNG", compress_level=6, pnginfo=text)
+    sidecar = heightmap_sidecar(heightmap, "png16", "big", scale, offset, sea_level, provenance)
     return _write(path, buffer.getvalue(), sidecar)
 
 
@@ -80,13 +91,14 @@ def write_r16(
     *,
     sea_level: float | None = None,
     value_range: tuple[float, float] | None = None,
+    provenance: Provenance | None = None,
 ) -> list[Path]:
     """Write raw little-endian uint16, row after row, and its sidecar.
 
     Arguments as in `write_heightmap_png`.
     """
     values, scale, offset = quantize(heightmap.elevation, value_range)
-    sidecar = _sidecar(heightmap, "r16", "little", scale, offset, sea_level)
+    sidecar = heightmap_sidecar(heightmap, "r16", "little", scale, offset, sea_level, provenance)
     return _write(path, values.astype("<u2").tobytes(), sidecar)
 
 
@@ -97,7 +109,7 @@ def read_heightmap_png(path: Path) -> Heightmap:
     ------
     InputError : a file is absent, is not 16-bit gray, or does not fit its sidecar.
     """
-    sidecar = _read_sidecar(path, "png16")
+    sidecar = read_sidecar(path, "png16")
     try:
         with Image.open(path) as image:
             if not image.mode.startswith("I"):
@@ -110,7 +122,7 @@ def read_heightmap_png(path: Path) -> Heightmap:
 
 def read_r16(path: Path) -> Heightmap:
     """Read what `write_r16` wrote; errors as in `read_heightmap_png`."""
-    sidecar = _read_sidecar(path, "r16")
+    sidecar = read_sidecar(path, "r16")
     try:
         values = np.frombuffer(path.read_bytes(), "<u2")
     except (OSError, ValueError) as error:
@@ -123,10 +135,18 @@ def sidecar_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _sidecar(
-    heightmap: Heightmap, form: str, byte_order: str, scale: float, offset: float, sea_level: float | None
+def heightmap_sidecar(
+    heightmap: Heightmap,
+    form: str,
+    byte_order: str,
+    scale: float,
+    offset: float,
+    sea_level: float | None,
+    provenance: Provenance | None = None,
 ) -> dict[str, Any]:
+    """Return what a file of heights does not say itself: its grid, and what a value is in metres."""
     rows, columns = heightmap.grid.shape
+    origin = {} if provenance is None else {"provenance": provenance.as_dictionary()}
     return {
         "format": form,
         "width": columns,
@@ -142,6 +162,7 @@ def _sidecar(
         "row_order": "north-first",
         "column_order": "west-first",
         "formula": "metres = offset_metres + scale_metres * value",
+        **origin,
     }
 
 
@@ -152,7 +173,13 @@ def _write(path: Path, data: bytes, sidecar: dict[str, Any]) -> list[Path]:
     return files.paths[::-1]
 
 
-def _read_sidecar(path: Path, form: str) -> dict[str, Any]:
+def read_sidecar(path: Path, form: str) -> dict[str, Any]:
+    """Read the sidecar of a file of heights.
+
+    Raises
+    ------
+    InputError : it is absent, unreadable, or describes another format.
+    """
     file = sidecar_path(path)
     try:
         sidecar: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -163,14 +190,23 @@ def _read_sidecar(path: Path, form: str) -> dict[str, Any]:
     return sidecar
 
 
-def _restore(path: Path, values: NDArray[Any], sidecar: dict[str, Any]) -> Heightmap:
+def sidecar_grid(path: Path, sidecar: dict[str, Any]) -> Grid:
+    """Return the grid that a sidecar tells; ``path`` is the file of heights, for the message of an error."""
     try:
         shape = (int(sidecar["height"]), int(sidecar["width"]))
         origin_x, origin_z = sidecar["origin_metres"]
-        grid = Grid(shape, float(sidecar["spacing_metres"]), (float(origin_x), float(origin_z)))
+        return Grid(shape, float(sidecar["spacing_metres"]), (float(origin_x), float(origin_z)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{sidecar_path(path)} lacks a value or holds a wrong one: {error}") from error
+
+
+def _restore(path: Path, values: NDArray[Any], sidecar: dict[str, Any]) -> Heightmap:
+    grid = sidecar_grid(path, sidecar)
+    try:
         scale, offset = float(sidecar["scale_metres"]), float(sidecar["offset_metres"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{sidecar_path(path)} lacks a value or holds a wrong one: {error}") from error
+    shape = grid.shape
     if values.size != shape[0] * shape[1] or (values.ndim == 2 and values.shape != shape):
         raise InputError(f"{path} holds {values.shape} values, its sidecar says {shape}")
     elevation = offset + scale * values.reshape(shape).astype(np.float64)

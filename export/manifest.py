@@ -16,6 +16,7 @@ from typing import Any
 from worldgen import __version__
 from worldgen.errors import ExportError
 from worldgen.export.files import sha256_file, write_atomic
+from worldgen.export.provenance import config_sha256
 
 PACKAGES = ("numpy", "scipy", "numba", "torch", "pillow")
 
@@ -52,10 +53,11 @@ def write_manifest(
         "files": describe_files(files, path.parent),
         "weights": list(weights),
     }
-    clash = sorted(manifest.keys() & extra.keys())
+    clash = sorted({*manifest, "config_sha256"} & extra.keys())
     if clash:
         raise ExportError(f"the manifest writes {', '.join(clash)} itself; give extra values other names")
     try:
+        manifest["config_sha256"] = config_sha256(config)
         text = json.dumps(manifest | extra, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ExportError(f"the manifest holds a value that is not JSON: {error}") from error

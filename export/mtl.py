@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.export.images import EncodedImage, ImageTable, Role, UniqueNames
+from worldgen.export.image_preparation import Role
+from worldgen.export.images import EncodedImage, ImageTable, UniqueNames
 from worldgen.materials import PBRMaterial
 
 

@@ -54,7 +54,9 @@ def write_obj(scene: Scene, path: Path, options: ExportOptions | None = None) ->
     names = [materials.add(piece.mesh.material) for piece in pieces]
     stem = safe_name(path.stem)
     with FileSet() as files:
-        images = encode_images(materials.images.sources, options)
+        images = encode_images(
+            materials.images.sources, options, scene.provenance.xmp() if scene.provenance else b""
+        )
         for image in images:
             files.write(path.parent / "textures" / f"{stem}_{image.name}{image.suffix}", image.data)
         text = materials.text(images, f"textures/{stem}_")
@@ -124,10 +126,13 @@ def _check_size(pieces: list[_Piece], maximum: int) -> None:
 
 
 def _header(scene: Scene, stem: str) -> str:
+    origin = scene.provenance
+    made = f"# seed {origin.seed}, SHA-256 of the config {origin.config_sha256}\n" if origin else ""
     return (
         f"# worldgen {__version__}: {safe_name(scene.name)}\n"
         "# axes: +x east, +y up, -z north; unit: 1 metre; right-handed, counter-clockwise faces\n"
         f"# {scene.triangles} triangles, {scene.placements} placed objects written out\n"
+        f"{made}"
         f"mtllib {stem}.mtl\n"
     )
 

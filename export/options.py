@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import frexp
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from worldgen.errors import ExportError
@@ -39,6 +40,8 @@ class ExportOptions:
         ``NAME_lod2`` and so on.
     quantize : positions, normals and texture coordinates as 16 and 8 bit integers by KHR_mesh_quantization,
         on one grid for the whole scene, so that tiles still meet.
+    grid_step : metres, a power of two: the grid's step, so that files of one world share it, see
+        `worldgen.export.quantization.scene_step`. None chooses by the scene.
     compression : None, ``"meshopt"`` (EXT_meshopt_compression) or ``"draco"`` (KHR_draco_mesh_compression).
     colliders : how collision meshes, the navigation mesh and player starts are named or marked, None to
         leave them out: ``"godot"`` (-colonly, -navmesh), ``"unreal"`` (UCX_), ``"omi"`` (OMI_physics_shape,
@@ -67,6 +70,7 @@ class ExportOptions:
     levels: bool = False
     level_files: bool = False
     quantize: bool = False
+    grid_step: float | None = None
     compression: Literal["meshopt", "draco"] | None = None
     colliders: Literal["godot", "unreal", "omi"] | None = None
     quality: int = 90
@@ -94,6 +98,10 @@ class ExportOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ExportError(f"{name} must be at least 1; found {value}")
+        if self.maximum_draw_calls is not None and self.objects == "nodes":
+            raise ExportError("maximum_draw_calls needs objects = 'merged' or 'instancing'; found 'nodes'")
+        if self.grid_step is not None and not (self.grid_step > 0 and frexp(self.grid_step)[0] == 0.5):
+            raise ExportError(f"grid_step must be a power of two; found {self.grid_step}")
         if self.cell_size is not None and not self.cell_size > 0:
             raise ExportError(f"cell_size must be above 0; found {self.cell_size}")
 

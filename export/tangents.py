@@ -9,8 +9,18 @@ weighted by triangle area; MikkTSpace, which splits vertices at seams, would cha
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from numpy.typing import NDArray
+
+from worldgen.mesh import Mesh
+
+
+def with_tangents(mesh: Mesh) -> Mesh:
+    """Return the mesh with tangents."""
+    tangents = derive_tangents(mesh.positions, mesh.normals, mesh.texcoords, mesh.indices)
+    return dataclasses.replace(mesh, tangents=tangents)
 
 
 def derive_tangents(

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from worldgen.errors import ConfigError, ExportError, nearest
+from worldgen.export.godot import write_godot_terrain
 from worldgen.export.options import ExportOptions
-from worldgen.export.tiles3d import write_tiles
+from worldgen.export.unity import write_unity_terrain
+from worldgen.export.unreal import write_unreal_landscape
 
 if TYPE_CHECKING:
     from worldgen.world import World
 
-Folder = Callable[["World", Path, ExportOptions], list[Path]]
+Folder = Callable[["World", Path], list[Path]]
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,14 @@ class Target:
     name : as on the shell.
     purpose : one line for people.
     options : of its scene file.
-    suffix : of the scene file in its folder; None where it takes none.
-    folders : what else its folder holds: sub-folder, "" for itself, to a writer.
+    format : of its folder's scene: the suffix of a file in it, or a format that fills the folder itself.
+    folders : what else its folder holds: sub-folder to writer.
     """
 
     name: str
     purpose: str
     options: ExportOptions
-    suffix: str | None = ".glb"
+    format: str = ".glb"
     folders: Mapping[str, Folder] = field(default_factory=dict)
 
     def options_for(self, image_format: Literal["jpeg", "png"]) -> ExportOptions:
@@ -69,22 +71,33 @@ _ALL = (
     Target(
         "vr",
         "headsets and WebXR: within a Quest's budget, no decoder needed",
-        ExportOptions(objects="merged", maximum_texture=2048, quantize=True),
+        # What a Quest 2 draws at 72 Hz in its browser, with some to spare for the app.
+        ExportOptions(
+            objects="merged",
+            maximum_texture=2048,
+            maximum_triangles=750_000,
+            maximum_draw_calls=72,
+            maximum_texture_bytes=224_000_000,
+            quantize=True,
+        ),
     ),
     Target(
         "godot",
         "Godot 4: collision and navigation by name",
         ExportOptions(objects="nodes", colliders="godot"),
+        folders={"landscape": write_godot_terrain},
     ),
     Target(
         "unity",
         "Unity by glTFast",
         ExportOptions(objects="nodes"),
+        folders={"landscape": write_unity_terrain},
     ),
     Target(
         "unreal",
         "Unreal 5: UCX_ collision, normal maps with -Y",
         ExportOptions(objects="nodes", colliders="unreal", normal_y="-"),
+        folders={"landscape": write_unreal_landscape},
     ),
     Target(
         "blender",
@@ -95,8 +108,7 @@ _ALL = (
         "tiles",
         "3D Tiles 1.1: CesiumJS and others stream it",
         ExportOptions(objects="merged", cell_size=None),
-        suffix=None,
-        folders={"": write_tiles},
+        format="tiles",
     ),
 )
 

@@ -111,13 +111,19 @@ def read_glb(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def read_accessor(document: dict[str, Any], binary: bytes, index: int) -> NDArray[Any]:
-    """Return an accessor's values, one row for each element, and check alignment on the way."""
+    """Return an accessor's values, one row for each element, and check alignment on the way.
+
+    Rows that are filled up to a multiple of 4 bytes keep what fills them.
+    """
     accessor = document["accessors"][index]
     view = document["bufferViews"][accessor["bufferView"]]
-    dtype = {5123: "<u2", 5125: "<u4", 5126: "<f4"}[accessor["componentType"]]
+    dtype = {5120: "i1", 5123: "<u2", 5125: "<u4", 5126: "<f4"}[accessor["componentType"]]
     width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}[accessor["type"]]
     offset = view["byteOffset"] + accessor.get("byteOffset", 0)
     assert offset % 4 == 0
-    assert view.get("byteStride", np.dtype(dtype).itemsize * width) == np.dtype(dtype).itemsize * width
+    size = np.dtype(dtype).itemsize
+    if "byteStride" in view:
+        assert view["byteStride"] == -(-size * width // 4) * 4
+        width = view["byteStride"] // size
     assert accessor["count"] * width * np.dtype(dtype).itemsize == view["byteLength"]
     return np.frombuffer(binary, dtype, accessor["count"] * width, offset).reshape(-1, width)

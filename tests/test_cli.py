@@ -36,6 +36,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["build", "--sed", "1"], ["--sed"]),
         (["train", "terrain", "--data", "absent"], ["absent", "folder"]),
         (["train", "terrain", "--data", ".", "--loss", "hing"], ["--loss", "'hing'", "'hinge'"]),
+        (["inspect", "absent.glb"], ["absent.glb", "not found"]),
+        (["inspect", "absent.glb", "--target", "quest9"], ["'quest9'", "quest3"]),
         (["nothing"], ["nothing"]),
     ],
 )

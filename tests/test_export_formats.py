@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from export_examples import example_scene
 
-from worldgen.errors import ConfigError, ExportError
+from worldgen.errors import ConfigError, ExportError, MissingExtraError
 from worldgen.export import EXPORTERS, HEIGHTMAP_WRITERS, check_paths, export_scene, writer_for
 
 
@@ -33,9 +33,15 @@ def test_unknown_suffix_lists_what_there_is(name: str, found: str) -> None:
 
 def test_paths_are_checked_before_the_work() -> None:
     check_paths([Path("a.glb"), Path("a.PNG"), Path("a.r16")])
-    with pytest.raises(ConfigError, match=r"'b\.r8': unknown suffix; did you mean '\.r16'\? Allowed: \.glb"):
+    with pytest.raises(ConfigError, match=r"'b\.r8': unknown suffix; did you mean '\.r16'\? Allowed: \.exr"):
         check_paths([Path("a.glb"), Path("b.r8")])
     assert not EXPORTERS.keys() & HEIGHTMAP_WRITERS.keys()
+
+
+def test_a_geotiff_without_rasterio_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worldgen.export.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"a\.tif needs the package 'rasterio'.*worldgen\[geo\]"):
+        check_paths([Path("a.glb"), Path("a.tif")])
 
 
 def test_import_loads_nothing_heavy() -> None:

@@ -35,6 +35,8 @@ def test_content(tmp_path: Path) -> None:
     manifest = json.loads(write(tmp_path, triangles=123))
     assert manifest["config"] == {"preset": "alpine", "size": 1025}
     assert manifest["seed"] == 7
+    canonical = b'{"preset":"alpine","size":1025}'
+    assert manifest["config_sha256"] == hashlib.sha256(canonical).hexdigest()
     assert manifest["triangles"] == 123
     assert manifest["files"] == [
         {"path": "textures/rock.png", "bytes": 1, "sha256": hashlib.sha256(b"x").hexdigest()},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WorldgenError,
     )
     from worldgen.export import ExportOptions
+    from worldgen.export.inspection import inspect_file
     from worldgen.grid import Grid
     from worldgen.heightmap import Heightmap
     from worldgen.learned_terrain import LearnedTerrain
@@ -55,6 +56,7 @@ _HOMES = {
     "WeightsError": "errors",
     "WorldgenError": "errors",
     "ExportOptions": "export",
+    "inspect_file": "export.inspection",
     "Grid": "grid",
     "Heightmap": "heightmap",
     "LearnedTerrain": "learned_terrain",
@@ -101,6 +103,7 @@ __all__ = [
     "WorldConfig",
     "WorldgenError",
     "build",
+    "inspect_file",
     "interpolate",
     "load_texture_vae",
     "preset_names",

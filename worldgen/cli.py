@@ -1,6 +1,6 @@
 """The shell's door: parses arguments, shows progress, prints results. All work is done elsewhere.
 
-Exit codes: 0 done, 1 failed, 2 wrong input (arguments, config, files given), 130 interrupted.
+Exit codes: 0 done, 1 failed or over budget, 2 wrong input (arguments, config, files given), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from worldgen import __version__, cli_evaluate, cli_sample, cli_train
+from worldgen import __version__, cli_evaluate, cli_inspect, cli_sample, cli_train
 from worldgen.cli_progress import progress_bars
 from worldgen.errors import ConfigError, InputError, WorldgenError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(cli_train.train, name="train")
 app.add_typer(cli_evaluate.evaluate, name="evaluate")
 app.add_typer(cli_sample.sample, name="sample")
+app.command("inspect")(cli_inspect.inspect)
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one, a preset is built.")]
 Preset = Annotated[str | None, typer.Option(help="Named starting point; see `worldgen presets`.")]
@@ -283,8 +284,9 @@ def _assign(
 
 def main() -> None:
     """Run the command line; whatever goes wrong on purpose becomes one line and an exit code."""
+    code = None
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # what a command gave to typer.Exit
     except (ConfigError, InputError) as error:
         _fail(str(error), 2)
     except WorldgenError as error:
@@ -298,6 +300,8 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         _fail(error.format_message(), 2)
+    if code:
+        raise SystemExit(code)
 
 
 def _fail(message: str, code: int) -> None:

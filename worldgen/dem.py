@@ -139,9 +139,11 @@ def _read_geotiff(file: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_], f
         with rasterio.open(file) as source:
             values = source.read(1, masked=True)
             step, geographic = abs(source.transform.a), bool(source.crs and source.crs.is_geographic)
-            unit = source.crs.linear_units_factor[1] if source.crs and not geographic else 1.0
+            # Local systems are neither geographic nor projected, and have no factor to ask for: metres.
+            unit = source.crs.linear_units_factor[1] if source.crs and source.crs.is_projected else 1.0
             spacing = step * _METRES_PER_DEGREE if geographic else step * unit
             north_up = source.transform.e <= 0
+            placed = geographic or not source.transform.is_identity
     except rasterio.errors.RasterioIOError as error:
         raise InputError(f"{file} is not a readable GeoTIFF: {error}") from None
     data, void = values.filled(0).astype(np.float64), np.ma.getmaskarray(values)
@@ -150,5 +152,5 @@ def _read_geotiff(file: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_], f
     return (
         np.ascontiguousarray(data),
         np.ascontiguousarray(void),
-        spacing if spacing != 1.0 or geographic else None,
+        spacing if placed else None,
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import InputError
 from worldgen.mesh import Model
+
+if TYPE_CHECKING:
+    from worldgen.export.provenance import Provenance
 
 Purpose = Literal["visible", "collider", "navigation", "start"]
 
@@ -107,11 +110,18 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A whole world at one level of detail, ready to be written."""
+    """A whole world at one level of detail, ready to be written.
+
+    Attributes
+    ----------
+    extras : JSON values that are carried into the file.
+    provenance : where the world comes from, for formats that can say it; None says nothing.
+    """
 
     name: str
     nodes: tuple[Node, ...]
     extras: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
 
     def walk(self) -> Iterator[Node]:
         """Yield each node that is drawn, parents first; colliders and the like are left out."""

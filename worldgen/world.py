@@ -23,6 +23,7 @@ from worldgen.surfaces import Splat
 
 if TYPE_CHECKING:
     from worldgen.export import ExportOptions
+    from worldgen.export.provenance import Provenance
 
 # From the north-west and 35 degrees above the horizon: relief reads well in plan and in perspective.
 SUN = DirectionalLight(direction=(0.58, -0.57, 0.58), color=(1.0, 0.95, 0.88))
@@ -53,7 +54,7 @@ class World:
     chunks: tuple[TerrainChunk, ...]
     placements: tuple[Placement, ...]
 
-    def scene(self, level: int = 0, *, object_level: int | None = None) -> Scene:
+    def scene(self, level: int = 0, *, object_level: int | None = None, ground: Node | None = None) -> Scene:
         """Assemble the tree that is written or shown.
 
         Parameters
@@ -61,15 +62,17 @@ class World:
         level : terrain level of detail, 0 the finest. Objects are seated on that level's triangles.
         object_level : level of the objects' meshes; ``level + 1`` by default, since a file without switching
             of levels shows every tree of a square kilometre at once.
+        ground : another terrain at that level, in place of the world's chunks.
 
         Raises
         ------
-        ExportError : the world has no such level.
+        ExportError : the world has no such level, and no other ground is given.
         """
         levels = self.config.output.terrain_levels
-        if not 0 <= level < levels:
-            raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
-        ground = Node("terrain", children=tuple(chunk.node(level) for chunk in self.chunks))
+        if ground is None:
+            if not 0 <= level < levels:
+                raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
+            ground = Node("terrain", children=tuple(chunk.node(level) for chunk in self.chunks))
         finest = level + 1 if object_level is None else object_level
         objects = Node(
             "objects",
@@ -101,7 +104,18 @@ class World:
             "seed": self.config.seed,
             "units": "m",
         }
-        return Scene(self.config.name, tuple(nodes), extras)
+        return Scene(self.config.name, tuple(nodes), extras, self.provenance())
+
+    def provenance(self, *, terrain: bool = False) -> Provenance:
+        """Return where the world comes from: seed, config, nets and their data, files of the user.
+
+        Parameters
+        ----------
+        terrain : of the heightmap alone, which no texture net and no object went into.
+        """
+        from worldgen.credits import terrain_provenance, world_provenance
+
+        return terrain_provenance(self.config) if terrain else world_provenance(self.config)
 
     def export(
         self,
@@ -117,8 +131,9 @@ class World:
 
         Parameters
         ----------
-        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16`` for the heightmap with a
-            sidecar JSON; any other is a folder, of the target or the format named. Missing folders are made.
+        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16``, ``.exr`` for the heightmap
+            with a sidecar JSON, ``.tif`` for GIS (extra ``geo``); any other is a folder, of the target or the
+            format named. Missing folders are made.
         target : an engine or device, see `worldgen.export.TARGETS`; scene files are written as it reads them,
             and a folder gets all that it takes. Without one, files open anywhere.
         format : "maps" for a folder of arrays and tables, see `worldgen.export.maps`.
@@ -163,7 +178,12 @@ class World:
                 else:
                     files = write_target(self, name, profile, options, level)
             elif write_heightmap := HEIGHTMAP_WRITERS.get(path.suffix.lower()):
-                files = write_heightmap(self.heightmap, path, sea_level=self.config.sea_level)
+                files = write_heightmap(
+                    self.heightmap,
+                    path,
+                    sea_level=self.config.sea_level,
+                    provenance=self.provenance(terrain=True),
+                )
             else:
                 files = write_world(self, path, options, level)
             written.setdefault(name, []).extend(files)

@@ -1,0 +1,129 @@
+"""worldgen.export.meshopt: read back by meshoptimizer's decoder, and an example of the specification."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from export_examples import grid_mesh
+from numpy.typing import NDArray
+
+from worldgen.export.meshopt import (
+    encode_attributes,
+    encode_indices,
+    encode_triangles,
+    exponential,
+    octahedral,
+)
+from worldgen.export.vertex_cache import triangle_order, vertex_order
+from worldgen.materials import PBRMaterial
+
+meshopt = pytest.importorskip("meshopt")  # bindings of meshoptimizer, the reference, for Python 3.11 and up
+
+
+def directions(count: int = 4000) -> NDArray[np.float32]:
+    """Unit vectors: random ones, the axes, and the octahedron's edges."""
+    vectors = np.random.default_rng(3).normal(size=(count, 3))
+    special = np.array([[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z])
+    vectors = np.concatenate([special, vectors])
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def turned(triangles: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Each triangle turned, in the same sense, so that its corners are the lowest tuple."""
+    return np.array([min((a, b, c), (b, c, a), (c, a, b)) for a, b, c in triangles.tolist()])
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 255, 256, 257, 1000])
+@pytest.mark.parametrize("dtype", ["<u2", "<f4", "i1"])
+def test_attributes_come_back(count: int, dtype: str) -> None:
+    rng = np.random.default_rng(count)
+    walk = np.cumsum(rng.integers(-3, 40, (count, 4)) * (rng.random((count, 4)) < 0.4), axis=0).astype(dtype)
+    noise = rng.integers(-100, 100, (count, 4)).astype(dtype)
+    for rows in (walk, noise, np.zeros_like(walk), np.concatenate([walk, noise], axis=1)):
+        data = encode_attributes(rows)
+        size = rows.itemsize * rows.shape[1]
+        back = np.asarray(meshopt.decode_gltf_buffer(data, count, size, "ATTRIBUTES"))
+        assert back.tobytes() == rows.tobytes()
+
+
+def test_widest_elements_come_back() -> None:
+    rows = np.arange(300 * 64, dtype=np.uint32).reshape(300, 64)  # 256 bytes: blocks of 32 elements
+    back = np.asarray(meshopt.decode_gltf_buffer(encode_attributes(rows), 300, 256, "ATTRIBUTES"))
+    assert back.tobytes() == rows.tobytes()
+
+
+def test_a_group_is_coded_as_the_specification_shows() -> None:
+    deltas = [-1, -4, -3, 26, -91, 0, -6, 6, -4, -4, 5, -5, 1, -1, 0, 0]
+    column = (np.cumsum([7, *deltas]) & 255).astype(np.uint8)[1:]
+    rows = np.zeros((16, 4), np.uint8)
+    rows[:, 0] = column
+    data = encode_attributes(rows)
+    # The first element is the baseline here, so that its delta is 0, not the example's -1.
+    expected = bytes.fromhex("07 5f f0 bc 77 a9 21 00 34 b5")
+    assert data == bytes([0xA0, 2]) + expected + bytes(3) + bytes(28) + rows[0].tobytes()
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("kind", ["grid", "optimised", "random", "degenerate"])
+def test_triangles_come_back(kind: str, size: int) -> None:
+    rng = np.random.default_rng(5)
+    if kind in ("grid", "optimised"):
+        triangles = grid_mesh(30, 40, PBRMaterial("m")).indices
+        if kind == "optimised":
+            triangles = vertex_order(triangles[triangle_order(triangles, 1200)], 1200)[1]
+    else:
+        count = 3 if kind == "degenerate" else 60000
+        triangles = rng.integers(0, count, (5000, 3)).astype(np.uint32)
+    data = encode_triangles(triangles)
+    back = np.asarray(meshopt.decode_gltf_buffer(data, triangles.size, size, "TRIANGLES"))
+    back = np.frombuffer(back.tobytes(), f"<u{size}").reshape(-1, 3).astype(np.uint32)
+    np.testing.assert_array_equal(turned(back), turned(triangles))
+    if kind == "optimised":
+        assert len(data) < 1.2 * len(triangles)
+
+
+def test_one_triangle_comes_back() -> None:
+    for triangle in ([[0, 1, 2]], [[2, 1, 0]], [[0, 0, 0]], [[2**32 - 2, 0, 7]]):
+        data = encode_triangles(np.uint32(triangle))
+        back = np.frombuffer(np.asarray(meshopt.decode_gltf_buffer(data, 3, 4, "TRIANGLES")).tobytes(), "<u4")
+        assert turned(back.reshape(1, 3)).tolist() == turned(np.uint32(triangle)).tolist()
+
+
+def test_indices_come_back() -> None:
+    rng = np.random.default_rng(6)
+    two_runs = np.stack([np.arange(500), 9000 + np.arange(500)], axis=1).reshape(-1)
+    for values in (two_runs, rng.integers(0, 2**29, 777), np.zeros(5)):
+        values = values.astype(np.uint32)
+        data = encode_indices(values)
+        back = np.asarray(meshopt.decode_gltf_buffer(data, len(values), 4, "INDICES"))
+        assert back.tobytes() == values.tobytes()
+    assert len(encode_indices(two_runs)) < 1100
+
+
+def test_octahedral_normals_are_within_a_degree() -> None:
+    vectors = directions()
+    data = encode_attributes(octahedral(vectors))
+    back = np.asarray(meshopt.decode_gltf_buffer(data, len(vectors), 4, "ATTRIBUTES", "OCTAHEDRAL"))
+    stored = np.frombuffer(back.tobytes(), np.int8).reshape(-1, 4)[:, :3].astype(np.float64)
+    stored /= np.linalg.norm(stored, axis=1, keepdims=True)
+    angles = np.degrees(np.arccos(np.clip((stored * vectors).sum(axis=1), -1, 1)))
+    assert angles.max() < 0.9
+    assert angles.mean() < 0.35
+
+
+def test_octahedral_tangents_keep_their_sign() -> None:
+    tangents = np.concatenate([directions(10), np.float32([[1], [-1]] * 18)], axis=1)
+    data = encode_attributes(octahedral(tangents))
+    back = np.asarray(meshopt.decode_gltf_buffer(data, len(tangents), 4, "ATTRIBUTES", "OCTAHEDRAL"))
+    assert np.frombuffer(back.tobytes(), np.int8)[3::4].tolist() == (tangents[:, 3] * 127).tolist()
+
+
+def test_exponential_floats_are_within_half_a_step() -> None:
+    values = np.random.default_rng(7).uniform(-40, 40, (500, 2)).astype(np.float32)
+    coded = exponential(values)
+    assert coded is not None
+    data = encode_attributes(coded)
+    back = np.asarray(meshopt.decode_gltf_buffer(data, 500, 8, "ATTRIBUTES", "EXPONENTIAL"))
+    stored = np.frombuffer(back.tobytes(), "<f4").reshape(-1, 2)
+    assert np.abs(stored - values).max() <= 1 / 8192
+    assert exponential(np.full((1, 2), 3000, np.float32)) is None
