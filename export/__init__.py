@@ -23,6 +23,7 @@ from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.export.targets import TARGETS, Target, target_named
 from worldgen.export.tiles3d import write_tiles
+from worldgen.export.usd import write_usd
 from worldgen.scene import Scene
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ __all__ = [
     "write_r16",
     "write_target",
     "write_tiles",
+    "write_usd",
     "write_world",
     "writer_for",
 ]
@@ -64,6 +66,9 @@ EXPORTERS: dict[str, Writer] = {
     ".glb": write_glb,
     ".gltf": write_gltf,
     ".obj": write_obj,
+    ".usdc": write_usd,
+    ".usda": write_usd,
+    ".usdz": write_usd,
 }
 
 HEIGHTMAP_WRITERS: dict[str, Callable[..., list[Path]]] = {

@@ -21,6 +21,7 @@ from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import Node, Scene
+from worldgen.starts import EYE, Start
 
 if TYPE_CHECKING:
     from worldgen.world import World
@@ -45,10 +46,11 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
     """
     limits = options.maximum_triangles, options.maximum_draw_calls, options.maximum_texture_bytes
     if limits == (None, None, None):
-        return world.scene(level)
+        return world.scene(level, physics=options.colliders is not None)
     triangles, draw_calls, texture_bytes = (limit or UNLIMITED for limit in limits)
+    physics = options.colliders is not None
     stride = _stride(world, triangles, level)
-    scene = world.scene(stride.bit_length() - 1, object_level=0, ground=Node("terrain"))
+    scene = world.scene(stride.bit_length() - 1, object_level=0, ground=Node("terrain"), physics=physics)
     rest = replace(
         scene, nodes=tuple(node for node in scene.nodes if node.name not in ("terrain", "objects"))
     )
@@ -60,7 +62,8 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
             f"ground and water alone are {-left} triangles over the budget of {triangles}: "
             "build a smaller world, or export it in tiles"
         )
-    shown = Node("objects", children=tuple(within_triangles(objects, left, _eyes(world))))
+    starts = world.player_starts()
+    shown = Node("objects", children=tuple(within_triangles(objects, left, _eyes(world, starts))))
     calls = draw_calls - sum(len(node.model.primitives) for node in rest.walk() if node.model)
     calls -= len({id(mesh.material) for mesh in _meshes(replace(rest, nodes=(shown,)))})
     materials = {
@@ -73,7 +76,8 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
             f"textures, and the budget is {draw_calls} and {texture_bytes / 1e6:.0f} MB: use fewer kinds"
         )
     ground = _ground(world, options, stride, max(1, int(calls * TERRAIN_CALLS)), texture_bytes - used)
-    return replace(rest, nodes=(ground, *rest.nodes, shown))
+    places = [{"position": [x, y, z], "yaw_degrees": yaw} for x, y, z, yaw in starts]
+    return replace(rest, nodes=(ground, *rest.nodes, shown), extras={**rest.extras, "player_starts": places})
 
 
 def terrain_triangles(shape: tuple[int, int], stride: int) -> int:
@@ -169,11 +173,14 @@ def _stride(world: World, triangles: int, level: int) -> int:
     return stride
 
 
-def _eyes(world: World) -> NDArray[np.float64]:
+def _eyes(world: World, starts: Sequence[Start]) -> NDArray[np.float64]:
     """Return the (E, 3) points from which the world is seen first."""
+    if starts:
+        return np.array([(start.x, start.y + EYE, start.z) for start in starts])
     heightmap = world.heightmap
     row, column = (count // 2 for count in heightmap.grid.shape)
-    return np.array([[heightmap.grid.x[column], heightmap.elevation[row, column], heightmap.grid.z[row]]])
+    middle = heightmap.elevation[row, column] + EYE
+    return np.array([[heightmap.grid.x[column], middle, heightmap.grid.z[row]]])
 
 
 def _meshes(scene: Scene) -> Iterator[Mesh]:

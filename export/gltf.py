@@ -21,10 +21,12 @@ import numpy as np
 
 from worldgen import __version__
 from worldgen.errors import ExportError
+from worldgen.export.engine_names import make_names_harmless
 from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, padding
 from worldgen.export.gltf_materials import MaterialTable
 from worldgen.export.gltf_nodes import check_instances, light_rotation, placement_nodes
+from worldgen.export.gltf_physics import add_physics
 from worldgen.export.gltf_primitives import PrimitiveTable
 from worldgen.export.grouping import arranged
 from worldgen.export.images import EncodedImage, encode_images, safe_name
@@ -112,12 +114,13 @@ class _Document:
         self._meshes: list[dict[str, Any]] = []
         self._lights: list[dict[str, Any]] = []
         self._mesh_of_model: dict[int, int | None] = {}
+        roots = [index for node in scene.nodes if node.purpose == "visible" for index in self._add_node(node)]
+        make_names_harmless(self._nodes, self._meshes, self.materials.materials)
+        self._physics = add_physics(scene, options, self.binary, self._nodes, self._meshes)
         self._scene = _compact(
             name=scene.name,
-            nodes=[
-                index for node in scene.nodes if node.purpose == "visible" for index in self._add_node(node)
-            ],
-            extras=scene.extras,
+            nodes=roots + self._physics.roots,
+            extras={**scene.extras, **self._physics.extras},
         )
         self.image_objects: list[dict[str, Any]] = [
             {"name": image.name} for image in self.materials.images.sources
@@ -139,7 +142,7 @@ class _Document:
         ExportError : extras or a transform hold a value that JSON lacks.
         """
         asset: dict[str, Any] = {"version": "2.0", "generator": f"worldgen {__version__}"}
-        extensions = dict(self.extensions)
+        extensions = {**self.extensions, **self._physics.extensions}
         if self._lights:
             extensions["KHR_lights_punctual"] = {"lights": self._lights}
         if self.provenance is not None:
@@ -149,7 +152,9 @@ class _Document:
         required = self.required | self.materials.required | self.primitives.extensions
         document = _compact(
             asset=asset,
-            extensionsUsed=sorted(required | self.used | self.materials.used | extensions.keys()),
+            extensionsUsed=sorted(
+                required | self.used | self.materials.used | {*self._physics.used} | extensions.keys()
+            ),
             extensionsRequired=sorted(required),
             extensions=extensions,
             scene=0,

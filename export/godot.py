@@ -30,6 +30,7 @@ from worldgen.export.files import FileSet
 from worldgen.export.ground_materials import add_ground_materials, json_bytes
 from worldgen.export.heightmaps import quantize
 from worldgen.export.landscape_grids import check_layers, height_range
+from worldgen.export.provenance import Provenance
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
@@ -48,7 +49,12 @@ SCRIPT = "import_terrain.gd"
 def write_godot_terrain(world: World, folder: Path) -> list[Path]:
     """Write a world's ground for Terrain3D; return the files, ``terrain.json`` last."""
     return write_terrain(
-        world.heightmap, world.splat.names, world.splat.weights, folder, surfaces=world.surfaces
+        world.heightmap,
+        world.splat.names,
+        world.splat.weights,
+        folder,
+        surfaces=world.surfaces,
+        provenance=world.provenance(),
     )
 
 
@@ -59,6 +65,7 @@ def write_terrain(
     folder: Path,
     *,
     surfaces: Sequence[Surface] = (),
+    provenance: Provenance | None = None,
 ) -> list[Path]:
     """Write heights, control map and materials.
 
@@ -66,6 +73,7 @@ def write_terrain(
     ----------
     names, weights : S ground materials and their weights (S, H, W) on the heightmap's vertices.
     surfaces : the materials themselves, which go to ``materials/``.
+    provenance : told by the sidecar and by each picture.
 
     Raises
     ------
@@ -77,6 +85,7 @@ def write_terrain(
     values, _, _ = quantize(heightmap.elevation, (low, high))
     rows, columns = heightmap.grid.shape
     sidecar: dict[str, Any] = {
+        "provenance": provenance.as_dictionary() if provenance else None,
         "format": "terrain3d",
         "version": 1,
         "rows": rows,
@@ -97,7 +106,7 @@ def write_terrain(
         files.write(folder / "height.r16", values.astype("<u2").tobytes())
         files.write(folder / "control.exr", encode_exr(control))
         if surfaces:
-            for material in add_ground_materials(files, surfaces, folder / "materials", "godot"):
+            for material in add_ground_materials(files, surfaces, folder / "materials", "godot", provenance):
                 entry = {"name": material["name"], "metres_per_tile": material["metres_per_tile"]}
                 for role in ("albedo_height", "normal_roughness"):
                     entry[role] = f"materials/{material['files'][role]}"

@@ -25,10 +25,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from worldgen.errors import InputError
 from worldgen.export.files import FileSet
 from worldgen.export.images import PNG_LEVEL, safe_name
+from worldgen.export.provenance import Provenance
 from worldgen.materials import Surface, to_bytes
 
 Engine = Literal["unreal", "unity", "godot"]
@@ -81,7 +83,11 @@ def surface_images(surface: Surface, engine: Engine) -> dict[str, NDArray[Any]]:
 
 
 def add_ground_materials(
-    files: FileSet, surfaces: Sequence[Surface], folder: Path, engine: Engine
+    files: FileSet,
+    surfaces: Sequence[Surface],
+    folder: Path,
+    engine: Engine,
+    provenance: Provenance | None = None,
 ) -> list[dict[str, Any]]:
     """Add the pictures of all surfaces and ``materials.json`` to a set of files; return its entries."""
     entries = []
@@ -97,7 +103,7 @@ def add_ground_materials(
         }
         for role, image in surface_images(surface, engine).items():
             name = f"{stem}_{role}.png"
-            files.write(folder / name, png_bytes(image))
+            files.write(folder / name, png_bytes(image, provenance))
             entry["files"][role] = name
         entries.append(entry)
     files.write(folder / "materials.json", json_bytes({"materials": entries}))
@@ -122,10 +128,14 @@ def read_ground_materials(folder: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def png_bytes(image: NDArray[Any]) -> bytes:
-    """A PNG of an (H, W) uint8 or uint16, or an (H, W, 3 or 4) uint8 array."""
+def png_bytes(image: NDArray[Any], provenance: Provenance | None = None) -> bytes:
+    """A PNG of an (H, W) uint8 or uint16, or an (H, W, 3 or 4) uint8 array, which may tell its origin."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG", compress_level=PNG_LEVEL)
+    text = PngInfo()
+    if provenance is not None:
+        text.add_itxt("XML:com.adobe.xmp", provenance.xmp().decode("utf-8"))
+    pixels = Image.fromarray(np.ascontiguousarray(image))
+    pixels.save(buffer, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
     return buffer.getvalue()
 
 

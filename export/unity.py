@@ -40,6 +40,7 @@ from worldgen.export.landscape_grids import (
     tile_windows,
     whole_shares,
 )
+from worldgen.export.provenance import Provenance
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
 
@@ -54,7 +55,12 @@ SCRIPT = "ImportWorldgenTerrain.cs"
 def write_unity_terrain(world: World, folder: Path) -> list[Path]:
     """Write a world's ground for Unity's terrain; return the files, ``terrain.json`` last."""
     return write_terrain(
-        world.heightmap, world.splat.names, world.splat.weights, folder, surfaces=world.surfaces
+        world.heightmap,
+        world.splat.names,
+        world.splat.weights,
+        folder,
+        surfaces=world.surfaces,
+        provenance=world.provenance(),
     )
 
 
@@ -65,6 +71,7 @@ def write_terrain(
     folder: Path,
     *,
     surfaces: Sequence[Surface] = (),
+    provenance: Provenance | None = None,
     maximum: int = SIZES[-1],
 ) -> list[Path]:
     """Write heights, alphamaps and materials for one terrain, or for a square of tiles.
@@ -73,6 +80,7 @@ def write_terrain(
     ----------
     names, weights : S ground materials and their weights (S, H, W) on the heightmap's vertices.
     surfaces : the materials themselves, which go to ``materials/``.
+    provenance : told by the sidecar and by each picture.
     maximum : heights a side of the largest terrain, one of `SIZES`; what is larger becomes tiles of it.
 
     Raises
@@ -90,6 +98,7 @@ def write_terrain(
     side = (tile - 1) * spacing
     tiles = (size - 1) // (tile - 1)
     sidecar: dict[str, Any] = {
+        "provenance": provenance.as_dictionary() if provenance else None,
         "format": "unity terrain",
         "version": 1,
         "heightmapResolution": tile,
@@ -131,11 +140,11 @@ def write_terrain(
             texels = tuple(slice(lines.start, lines.stop - 1) for lines in (window.rows, window.columns))
             for number, image in enumerate(pack_layers(shares[:, texels[0], texels[1]])):
                 name = f"alphamap_{number}.png" if tiles == 1 else f"{stem}_alphamap_{number}.png"
-                files.write(folder / name, png_bytes(image))
+                files.write(folder / name, png_bytes(image, provenance))
                 entry["alphamaps"].append(name)
             sidecar["tiles"].append(entry)
         if surfaces:
-            materials = add_ground_materials(files, surfaces, folder / "materials", "unity")
+            materials = add_ground_materials(files, surfaces, folder / "materials", "unity", provenance)
             sidecar["materials"] = [
                 {
                     "name": material["name"],

@@ -40,6 +40,7 @@ from worldgen.export.landscape_grids import (
     vertex_places,
     whole_shares,
 )
+from worldgen.export.provenance import Provenance
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
 
@@ -54,7 +55,12 @@ _STEPS = 128  # values a centimetre at scale 1; at scale 100 a metre has 128
 def write_unreal_landscape(world: World, folder: Path) -> list[Path]:
     """Write a world's ground for Unreal's landscape; return the files, ``landscape.json`` last."""
     return write_landscape(
-        world.heightmap, world.splat.names, world.splat.weights, folder, surfaces=world.surfaces
+        world.heightmap,
+        world.splat.names,
+        world.splat.weights,
+        folder,
+        surfaces=world.surfaces,
+        provenance=world.provenance(),
     )
 
 
@@ -65,6 +71,7 @@ def write_landscape(
     folder: Path,
     *,
     surfaces: Sequence[Surface] = (),
+    provenance: Provenance | None = None,
     tile: int | None = None,
     overlap: int = 1,
 ) -> list[Path]:
@@ -74,6 +81,7 @@ def write_landscape(
     ----------
     names, weights : S ground materials and their weights (S, H, W) on the heightmap's vertices.
     surfaces : the materials themselves, which go to ``materials/``.
+    provenance : told by the sidecar and by each picture.
     tile : vertices a side of a tile, one of `SIZES`; the map is brought to as many tiles as fit best. All
         share one range of heights.
     overlap : vertices that neighbouring tiles share. 1 for landscapes that lie side by side, whose edges are
@@ -95,6 +103,7 @@ def write_landscape(
     across, down = stretched_grid(heightmap, shape)
     layers = [(name, untiled_name(f"weight_{name}")) for name in names]
     sidecar: dict[str, Any] = {
+        "provenance": provenance.as_dictionary() if provenance else None,
         "format": "unreal landscape",
         "version": 1,
         "rows": shape[0],
@@ -124,10 +133,12 @@ def write_landscape(
             part = np.ascontiguousarray(values[window.rows, window.columns])
             png, r16 = f"height{place}.png", f"height{place}.r16"
             weight_files = {name: f"{stem}{place}.png" for name, stem in layers}
-            files.write(folder / png, png_bytes(part))
+            files.write(folder / png, png_bytes(part, provenance))
             files.write(folder / r16, part.astype("<u2").tobytes())
             for (name, _), share in zip(layers, shares, strict=True):
-                files.write(folder / weight_files[name], png_bytes(share[window.rows, window.columns]))
+                files.write(
+                    folder / weight_files[name], png_bytes(share[window.rows, window.columns], provenance)
+                )
             sidecar["tiles"].append(
                 {
                     "row": window.row,
@@ -139,7 +150,7 @@ def write_landscape(
                 }
             )
         if surfaces:
-            add_ground_materials(files, surfaces, folder / "materials", "unreal")
+            add_ground_materials(files, surfaces, folder / "materials", "unreal", provenance)
         files.write(folder / "README.txt", _readme(sidecar).encode())
         files.write(folder / "landscape.json", json_bytes(sidecar))
     return files.paths

@@ -15,6 +15,7 @@ from worldgen.painting import Atlas, Box, bleed
 from worldgen.shapes import Shape, to_mesh
 
 Align = Literal["upright", "normal"]
+Collider = Literal["trunk", "hull"]
 
 ALPHA_CUTOFF = 0.4
 
@@ -31,6 +32,7 @@ class AssetKind:
     radius : footprint at scale 1 in metres, for a minimum distance; the widest variant counts.
     sink : metres that the models reach below the origin, so that a slope shows no gap.
     align : ``upright`` stands along +Y; ``normal`` turns with the ground.
+    collider : what of it is solid to engines: its ``trunk``, its convex ``hull``, or nothing.
     """
 
     name: str
@@ -38,6 +40,7 @@ class AssetKind:
     radius: float
     sink: float = 0.0
     align: Align = "upright"
+    collider: Collider | None = None
 
     @property
     def height(self) -> float:
@@ -91,6 +94,7 @@ def plant_kind(
     level: float | None = 0.4,
     upward: tuple[float, float] = (0.35, 0.9),
     roughness: float = 0.85,
+    collider: Collider | None = "trunk",
 ) -> AssetKind:
     """Paint the billboards, close the atlas and return the kind.
 
@@ -100,6 +104,7 @@ def plant_kind(
     cards : number of upright cards of a billboard, 2 or 4.
     level : height of a level card across them as a share of the whole; None leaves it out.
     upward : as in `crossed_cards`.
+    collider : as in `AssetKind`.
     """
     far = []
     for number, variant in enumerate(variants):
@@ -134,4 +139,4 @@ def plant_kind(
         )
         low, high = variant.near.positions.min(axis=0), variant.near.positions.max(axis=0)
         widths.append(0.5 * float(np.max((high - low)[[0, 2]])))
-    return AssetKind(name, tuple(models), radius=crown * max(widths), sink=sink)
+    return AssetKind(name, tuple(models), radius=crown * max(widths), sink=sink, collider=collider)

@@ -64,7 +64,9 @@ def shrub(seed: int) -> AssetKind:
                 middle=_bush(bush, height, wide, (8, 2), 0, middle, stem),
             )
         )
-    return plant_kind("shrub", atlas, variants, sink=SHRUB_SINK, crown=0.85, cards=2, level=None)
+    return plant_kind(
+        "shrub", atlas, variants, sink=SHRUB_SINK, crown=0.85, cards=2, level=None, collider=None
+    )
 
 
 def _paint_clusters(

@@ -62,7 +62,9 @@ def build(
     config: ConfigFile = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option("--output", "-o", help="File to write: .glb .gltf .obj .png .r16. Repeatable."),
+        typer.Option(
+            "--output", "-o", help="File to write: .glb .gltf .obj .usdc .usda .usdz .png .r16. Repeatable."
+        ),
     ] = None,
     target: Annotated[
         str | None,

@@ -64,7 +64,7 @@ def fern(seed: int) -> AssetKind:
                 middle=_rosette(plant, size, FERN_FRONDS // 2, 4, regions, 1.5),
             )
         )
-    return plant_kind("fern", atlas, variants, sink=FERN_SINK, crown=0.8, cards=2, level=0.5)
+    return plant_kind("fern", atlas, variants, sink=FERN_SINK, crown=0.8, cards=2, level=0.5, collider=None)
 
 
 def arched_fronds(

@@ -58,7 +58,7 @@ def _kind(
                 for level, shape in enumerate(shapes)
             )
         )
-    return AssetKind(name, tuple(models), radius=radius, sink=sink, align="normal")
+    return AssetKind(name, tuple(models), radius=radius, sink=sink, align="normal", collider="hull")
 
 
 def stone(random: np.random.Generator, name: str, color: tuple[int, int, int]) -> PBRMaterial:

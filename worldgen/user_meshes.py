@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.asset_kind import Align, AssetKind
+from worldgen.asset_kind import Align, AssetKind, Collider
 from worldgen.errors import InputError
 from worldgen.materials import AlphaMode, PBRMaterial
 from worldgen.mesh import Model
@@ -77,7 +77,13 @@ def load_user_kind(
     )
     everything = np.concatenate([shape.positions for shape in shapes])
     radius = float(np.abs(everything[:, [0, 2]]).max())
-    return AssetKind(name, (models,), radius=radius, sink=sink, align=align)
+    return AssetKind(name, (models,), radius=radius, sink=sink, align=align, collider=_collider(materials))
+
+
+def _collider(materials: list[PBRMaterial]) -> Collider | None:
+    """Say what is solid: all of an opaque model, the trunk of one with leaves too, nothing of mere leaves."""
+    opaque = [material.alpha_mode == "OPAQUE" for material in materials]
+    return "hull" if all(opaque) else "trunk" if any(opaque) else None
 
 
 def stand(shapes: list[Shape], height: float | None, sink: float) -> list[Shape]:

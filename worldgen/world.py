@@ -24,6 +24,7 @@ from worldgen.surfaces import Splat
 if TYPE_CHECKING:
     from worldgen.export import ExportOptions
     from worldgen.export.provenance import Provenance
+    from worldgen.starts import Start
 
 # From the north-west and 35 degrees above the horizon: relief reads well in plan and in perspective.
 SUN = DirectionalLight(direction=(0.58, -0.57, 0.58), color=(1.0, 0.95, 0.88))
@@ -54,7 +55,14 @@ class World:
     chunks: tuple[TerrainChunk, ...]
     placements: tuple[Placement, ...]
 
-    def scene(self, level: int = 0, *, object_level: int | None = None, ground: Node | None = None) -> Scene:
+    def scene(
+        self,
+        level: int = 0,
+        *,
+        object_level: int | None = None,
+        ground: Node | None = None,
+        physics: bool = False,
+    ) -> Scene:
         """Assemble the tree that is written or shown.
 
         Parameters
@@ -63,6 +71,7 @@ class World:
         object_level : level of the objects' meshes; ``level + 1`` by default, since a file without switching
             of levels shows every tree of a square kilometre at once.
         ground : another terrain at that level, in place of the world's chunks.
+        physics : add what engines need and nobody sees: ``collision``, ``navigation`` and ``starts``.
 
         Raises
         ------
@@ -98,6 +107,10 @@ class World:
             *([objects] if objects.children else []),
             Node("sun", light=SUN),
         ]
+        if physics:
+            from worldgen.physics import physics_nodes
+
+            nodes += physics_nodes(self, level=level, object_level=finest)
         extras = {
             "generator": "worldgen",
             "preset": self.config.preset,
@@ -131,9 +144,9 @@ class World:
 
         Parameters
         ----------
-        paths : ``.glb``, ``.gltf``, ``.obj`` for the scene; ``.png``, ``.r16``, ``.exr`` for the heightmap
-            with a sidecar JSON, ``.tif`` for GIS (extra ``geo``); any other is a folder, of the target or the
-            format named. Missing folders are made.
+        paths : ``.glb``, ``.gltf``, ``.obj``, ``.usdc``, ``.usda``, ``.usdz`` (extra ``usd``) for the scene;
+            ``.png``, ``.r16``, ``.exr`` for the heightmap with a sidecar JSON, ``.tif`` (extra ``geo``); any
+            other is a folder, of the target or the format named. Missing folders are made.
         target : an engine or device, see `worldgen.export.TARGETS`; scene files are written as it reads them,
             and a folder gets all that it takes. Without one, files open anywhere.
         format : "maps" for a folder of arrays and tables, see `worldgen.export.maps`.
@@ -203,6 +216,18 @@ class World:
             files=files,
             weights=[describe_weights(file) for file in sorted(WEIGHTS.glob("*.safetensors"))],
         )
+
+    def player_starts(self, count: int = 4) -> list[Start]:
+        """Return places to start, the best first: dry and level, with a view; fewer if there are no more.
+
+        Raises
+        ------
+        InputError : the count is below 0.
+        """
+        from worldgen.physics import solid_objects, starts_of, walkable_of
+
+        solids = list(solid_objects(self.placements, self.heightmap))
+        return starts_of(self, solids, walkable_of(self, solids), count)
 
     def preview(self, *, view: str = "hero", **options: Any) -> None:
         """Open a window on the world; arguments as of `worldgen.preview.show`."""
