@@ -21,6 +21,7 @@ from worldgen.export.maps import write_maps
 from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.export.targets import TARGETS, Target, target_named
+from worldgen.export.tiles3d import write_tiles
 from worldgen.export.usd import write_usd
 from worldgen.scene import Scene
 
@@ -52,6 +53,7 @@ __all__ = [
     "write_obj",
     "write_r16",
     "write_target",
+    "write_tiles",
     "write_usd",
     "write_world",
     "writer_for",
@@ -78,6 +80,7 @@ HEIGHTMAP_WRITERS: dict[str, Callable[..., list[Path]]] = {
 
 FOLDER_WRITERS: dict[str, Callable[[World, Path, ExportOptions], list[Path]]] = {
     "maps": lambda world, folder, options: write_maps(world, folder),
+    "tiles": write_tiles,
 }
 
 

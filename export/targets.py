@@ -107,7 +107,8 @@ _ALL = (
     Target(
         "tiles",
         "3D Tiles 1.1: CesiumJS and others stream it",
-        ExportOptions(objects="merged"),
+        ExportOptions(objects="merged", cell_size=None),
+        format="tiles",
     ),
 )
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worldgen.chunk_merging import merge_materials, merged_chunk, stride_normals
+from worldgen.chunk_merging import merge_materials, merged_chunk
 from worldgen.errors import InputError
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
-from worldgen.lod import ChunkWindow, terrain_chunks, terrain_normals
+from worldgen.lod import ChunkWindow, terrain_chunks
 from worldgen.materials import PBRMaterial
 from worldgen.triangulation import coarse_elevation
 
@@ -123,16 +123,6 @@ def test_a_merged_chunk_is_the_land_at_its_stride() -> None:
     assert mesh.material.base_color[[0, 0, -1, -1], [0, -1, 0, -1], 0].tolist() == [80, 140, 90, 150]
     assert mesh.tangents is not None
     assert np.abs(np.einsum("ij,ij->i", mesh.tangents[:, :3], mesh.normals)).max() < 1e-6
-
-
-def test_normals_are_those_of_slopes_over_the_stride() -> None:
-    heightmap = land((27, 22))
-    finest = terrain_normals(heightmap.elevation, 2.0)
-    assert np.abs(stride_normals(heightmap, 8, 26, 8, 21, 1) - finest[8:, 8:].reshape(-1, 3)).max() < 1e-6
-    # Of every fourth line alone, which 0, 4, ... 20 of both axes are.
-    coarse = terrain_normals(heightmap.elevation[:25:4, :21:4], 8.0)
-    inner = stride_normals(heightmap, 4, 20, 4, 16, 4).reshape(5, 4, 3)
-    assert np.abs(inner - coarse[1:6, 1:5]).max() < 1e-6
 
 
 def test_windows_of_broken_chunks_are_refused() -> None:

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from worldgen.coarse_normals import reframed_normals, stride_normals
 from worldgen.errors import InputError
 from worldgen.heightmap import Heightmap
 from worldgen.lod import TerrainChunk, chunk_mesh, surface_tangents, vertex_coordinates
 from worldgen.materials import PBRMaterial, linear_to_srgb, srgb_to_linear, to_bytes
 from worldgen.mesh import Mesh
-from worldgen.triangulation import kept_lines
 
 Float32Array = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -76,38 +76,31 @@ def merged_chunk(
     rows, columns = row1 - row0, column1 - column0
     longest = quads or max(rows, columns)
     material = merge_materials(
-        *_within(chunks, row0, row1, column0, column1),
+        *_within(chunks, heightmap, row0, row1, column0, column1, stride),
         (texels(rows, longest, texture_size), texels(columns, longest, texture_size)),
         name=f"terrain_{row0}_{column0}_{rows}",
     )
+    return window_mesh(heightmap, row0, row1, column0, column1, stride, material, tangents=tangents)
+
+
+def window_mesh(
+    heightmap: Heightmap,
+    row0: int,
+    row1: int,
+    column0: int,
+    column1: int,
+    stride: int,
+    material: PBRMaterial,
+    *,
+    tangents: bool = True,
+) -> tuple[Mesh, Position]:
+    """Return the mesh of a window with the normals of its stride, and its corner; as `merged_chunk`."""
     x, z = vertex_coordinates(heightmap.grid)
     level = np.broadcast_to(np.array([0, 1, 0], np.float32), (*heightmap.elevation.shape, 3))
     mesh = chunk_mesh(heightmap, level, row0, row1, column0, column1, stride, material)
     normals = stride_normals(heightmap, row0, row1, column0, column1, stride)
     mesh = replace(mesh, normals=normals, tangents=surface_tangents(normals) if tangents else None)
     return mesh, (float(x[column0]), 0.0, float(z[row0]))
-
-
-def stride_normals(
-    heightmap: Heightmap, row0: int, row1: int, column0: int, column1: int, stride: int
-) -> Float32Array:
-    """Return (V, 3) float32 unit normals of a window's vertices at one stride.
-
-    Central differences over one stride to either side, which at stride 1 is `worldgen.lod.terrain_normals`.
-    Normals of the finest land would be samples of its bumps: on far hills they glitter.
-    """
-    elevation, spacing = heightmap.elevation, np.float32(heightmap.grid.spacing)
-    rows, columns = kept_lines(row0, row1, stride), kept_lines(column0, column1, stride)
-    slopes = []
-    for axis, lines in ((0, rows), (1, columns)):
-        before = np.maximum(lines - stride, 0)
-        after = np.minimum(lines + stride, elevation.shape[axis] - 1)
-        ends = [np.ix_(end, columns) if axis == 0 else np.ix_(rows, end) for end in (after, before)]
-        run = (after - before).astype(np.float32) * spacing
-        slopes.append((elevation[ends[0]] - elevation[ends[1]]) / (run[:, None] if axis == 0 else run))
-    south, east = slopes
-    normals = np.stack([-east, np.ones_like(east), -south], axis=-1).reshape(-1, 3)
-    return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True), np.float32)
 
 
 def merge_materials(
@@ -232,7 +225,13 @@ def _check_grid(
 
 
 def _within(
-    chunks: Sequence[TerrainChunk], row0: int, row1: int, column0: int, column1: int
+    chunks: Sequence[TerrainChunk],
+    heightmap: Heightmap,
+    row0: int,
+    row1: int,
+    column0: int,
+    column1: int,
+    stride: int,
 ) -> tuple[list[list[PBRMaterial]], list[int], list[int]]:
     """Return the materials of the chunks within a window as a grid, with heights and widths in quads."""
     inside = {
@@ -256,5 +255,14 @@ def _within(
             f"the window of rows {row0} to {row1} and columns {column0} to {column1} is not made of whole "
             "chunks"
         )
-    materials = [[inside[top, left].levels[0].material for left in lefts] for top in tops]
+    materials = [[_for_stride(inside[top, left], heightmap, stride) for left in lefts] for top in tops]
     return materials, heights, widths
+
+
+def _for_stride(chunk: TerrainChunk, heightmap: Heightmap, stride: int) -> PBRMaterial:
+    """Return a chunk's material with its normals in the frames of a coarser mesh."""
+    material, window = chunk.levels[0].material, chunk.window
+    if material.normal is None or stride == 1:
+        return material
+    bounds = (window.row0, window.row1, window.column0, window.column1)
+    return replace(material, normal=reframed_normals(material.normal, heightmap, *bounds, 1, stride))
