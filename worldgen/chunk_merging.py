@@ -142,7 +142,9 @@ def merge_materials(
                 across = _shares(image.shape[1], left, right, spans[1][-1], size[1])
                 _add_mean(total, decode[image], down, across)
         images[role] = _encode(role, total)
-    metres = first.metres_per_tile * spans[1][-1] / widths[0]
+    metres = first.metres_per_tile
+    if metres is not None:
+        metres *= spans[1][-1] / widths[0]
     return replace(first, name=name, height=None, metres_per_tile=metres, **images)
 
 
