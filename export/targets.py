@@ -107,7 +107,7 @@ _ALL = (
     Target(
         "tiles",
         "3D Tiles 1.1: CesiumJS and others stream it",
-        ExportOptions(objects="merged", cell_size=None),
+        ExportOptions(objects="merged", cell_size=None, quantize=True),
         format="tiles",
     ),
 )
