@@ -23,7 +23,6 @@ from worldgen.export.quantization import (
     quantized_texcoords,
     quantized_vectors,
 )
-from worldgen.export.tangents import with_tangents
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import Instances, Scene
 
@@ -90,6 +89,8 @@ class PrimitiveTable:
         if mesh.material.normal is None:
             mesh = dataclasses.replace(mesh, tangents=None)
         elif mesh.tangents is None:
+            from worldgen.export.tangents import with_tangents
+
             mesh = with_tangents(mesh)
         if self._compression == "meshopt":
             from worldgen.export.vertex_cache import reordered
