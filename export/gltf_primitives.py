@@ -87,9 +87,10 @@ class PrimitiveTable:
         bounds = check_vertices(mesh.positions, mesh.normals, mesh.tangents, model.name)
         if self._compression == "draco":
             return self._draco(mesh, model)
-        if mesh.material.normal is None:
+        # Attributes that no texture uses would only cost memory, and the validator reports them.
+        if mesh.material.normal is None and mesh.tangents is not None:
             mesh = dataclasses.replace(mesh, tangents=None)
-        elif mesh.tangents is None:
+        if mesh.material.normal is not None and mesh.tangents is None:
             from worldgen.export.tangents import with_tangents
 
             mesh = with_tangents(mesh)
