@@ -222,7 +222,7 @@ class BinaryLayout:
 
 def _fingerprint(array: Array) -> bytes:
     """A few rows of an array and its shape: arrays whose fingerprints differ are not equal."""
-    some = array[len(array) // 122 :: max(1, len(array) // 61)]
+    some = array[len(array) // 34 :: max(1, len(array) // 17)]
     return f"{array.shape} {array.dtype.str} ".encode() + some.tobytes()
 
 
@@ -245,7 +245,7 @@ def check_vertices(
     """
     from worldgen.export.survey import column_bounds, count_not_unit
 
-    low, high = np.empty((2, positions.shape[1]), np.float32)
+    low, high = np.empty((2, 3), np.float32)
     if not column_bounds(np.ascontiguousarray(positions, np.float32), low, high):
         raise ExportError(f"'{name}' has positions that are not finite numbers")
     for what, vectors in (("normal", normals), ("tangent", tangents)):

@@ -16,16 +16,17 @@ TOLERANCE = 0.01  # of the squared length: 0.5 % of the length
 
 @kernel
 def column_bounds(array: Float32Array, low: Float32Array, high: Float32Array) -> bool:
-    """Fill lowest and highest of each column of (V, C) numbers, V above 0; whether all are finite."""
-    low[:] = array[0]
-    high[:] = array[0]
-    total = np.float32(0)
+    """Fill lowest and highest of each column of (V, 3) numbers, V above 0; whether all are finite."""
+    low_x, low_y, low_z = array[0, 0], array[0, 1], array[0, 2]
+    high_x, high_y, high_z = low_x, low_y, low_z
+    total = np.float32(0)  # stays 0 unless a value is infinite or none at all
     for row in range(len(array)):
-        for column in range(array.shape[1]):
-            value = array[row, column]
-            total += value * np.float32(0)  # stays 0 unless a value is infinite or none at all
-            low[column] = min(low[column], value)
-            high[column] = max(high[column], value)
+        x, y, z = array[row, 0], array[row, 1], array[row, 2]
+        total += x * np.float32(0) + y * np.float32(0) + z * np.float32(0)
+        low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
+        high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
+    low[0], low[1], low[2] = low_x, low_y, low_z
+    high[0], high[1], high[2] = high_x, high_y, high_z
     return bool(total == 0)
 
 
