@@ -23,7 +23,6 @@ from worldgen.export.quantization import (
     quantized_texcoords,
     quantized_vectors,
 )
-from worldgen.export.tangents import with_tangents
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import Instances, Scene
 
@@ -84,12 +83,16 @@ class PrimitiveTable:
         ------
         ExportError : positions are not finite, or normals or tangents not of unit length.
         """
-        check_vertices(mesh.positions, mesh.normals, mesh.tangents, model.name)
+        known = mesh.positions
+        bounds = check_vertices(mesh.positions, mesh.normals, mesh.tangents, model.name)
         if self._compression == "draco":
             return self._draco(mesh, model)
-        if mesh.material.normal is None:
+        # Attributes that no texture uses would only cost memory, and the validator reports them.
+        if mesh.material.normal is None and mesh.tangents is not None:
             mesh = dataclasses.replace(mesh, tangents=None)
-        elif mesh.tangents is None:
+        if mesh.material.normal is not None and mesh.tangents is None:
+            from worldgen.export.tangents import with_tangents
+
             mesh = with_tangents(mesh)
         if self._compression == "meshopt":
             from worldgen.export.vertex_cache import reordered
@@ -99,7 +102,7 @@ class PrimitiveTable:
         if self._quantize:
             self.extensions.add("KHR_mesh_quantization")
         return {
-            "attributes": self._attributes(mesh, model),
+            "attributes": self._attributes(mesh, model, known, bounds),
             "indices": self._binary.indices(mesh.indices, len(mesh.positions)),
             "material": self._materials.add(mesh.material),
         }
@@ -135,11 +138,15 @@ class PrimitiveTable:
             "extensions": {"KHR_draco_mesh_compression": extension},
         }
 
-    def _attributes(self, mesh: Mesh, model: Model) -> dict[str, int]:
+    def _attributes(
+        self, mesh: Mesh, model: Model, known: NDArray[np.float32], bounds: tuple[NDArray[Any], NDArray[Any]]
+    ) -> dict[str, int]:
         binary = self._binary
         quantize = self._quantize and self._grid is not None
         positions = self._grid.positions(mesh, model) if quantize and self._grid else mesh.positions
-        attributes = {"POSITION": binary.vertices(positions, "VEC3", bounds=True)}
+        attributes = {
+            "POSITION": binary.vertices(positions, "VEC3", bounds=bounds if positions is known else True)
+        }
         stored = quantized_vectors if quantize else np.asarray
         filtered = None
         if quantize and self._compression == "meshopt":

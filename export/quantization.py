@@ -137,7 +137,7 @@ class SceneGrid:
 
     def _global(self, model: Model, world: FloatArray) -> Dequantization:
         low, high = _bounds(model)
-        first = np.rint((low + world) / self.step)
+        first = np.floor((low + world) / self.step)
         fits = (np.rint((high + world) / self.step) - first).max() <= MOST_STEPS
         return Dequantization(first * self.step - world, self.step if fits else 1.0)
 

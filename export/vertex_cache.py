@@ -75,11 +75,15 @@ def reordered(mesh: Mesh) -> Mesh:
     return take(mesh, vertices, triangles)
 
 
-def take(mesh: Mesh, vertices: Indices, triangles: Indices) -> Mesh:
-    """Return the mesh with the listed vertices, in that order, and other triangles."""
+def take(
+    mesh: Mesh, vertices: Indices, triangles: Indices, tangents: NDArray[np.float32] | None = None
+) -> Mesh:
+    """Return the mesh with the listed vertices, in that order, and other triangles and maybe tangents."""
     names = ("positions", "normals", "texcoords", "tangents", "colors", "velocity")
     arrays = {name: getattr(mesh, name) for name in names}
     moved = {name: array[vertices] for name, array in arrays.items() if array is not None}
+    if tangents is not None:
+        moved["tangents"] = tangents
     return dataclasses.replace(mesh, indices=triangles, **moved)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from export_examples import grid_mesh
+from export_examples import example_scene, grid_mesh, read_accessor, read_glb
 from numpy.typing import NDArray
 
+from worldgen.export.gltf import write_glb
 from worldgen.export.meshopt import (
     encode_attributes,
     encode_indices,
@@ -14,8 +19,11 @@ from worldgen.export.meshopt import (
     exponential,
     octahedral,
 )
+from worldgen.export.options import ExportOptions
 from worldgen.export.vertex_cache import triangle_order, vertex_order
 from worldgen.materials import PBRMaterial
+from worldgen.mesh import Model
+from worldgen.scene import Node, Scene
 
 meshopt = pytest.importorskip("meshopt")  # bindings of meshoptimizer, the reference, for Python 3.11 and up
 
@@ -127,3 +135,79 @@ def test_exponential_floats_are_within_half_a_step() -> None:
     stored = np.frombuffer(back.tobytes(), "<f4").reshape(-1, 2)
     assert np.abs(stored - values).max() <= 1 / 8192
     assert exponential(np.full((1, 2), 3000, np.float32)) is None
+
+
+def unpacked(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Read a compressed GLB as a client does: all views unpacked to one buffer of their own."""
+    document, binary = read_glb(path)
+    place = 0
+    blocks = []
+    for view in document["bufferViews"]:
+        extension = view.pop("extensions", {}).get("EXT_meshopt_compression")
+        if extension is None:
+            data = binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
+        else:
+            assert view["buffer"] == 1
+            assert extension["buffer"] == 0
+            assert view["byteOffset"] % 4 == extension["byteOffset"] % 4 == 0
+            assert view["byteLength"] == extension["count"] * extension["byteStride"]
+            assert view.get("byteStride", extension["byteStride"]) == extension["byteStride"]
+            fallback = document["buffers"][1]
+            assert view["byteOffset"] + view["byteLength"] <= fallback["byteLength"]
+            coded = binary[extension["byteOffset"] : extension["byteOffset"] + extension["byteLength"]]
+            kind = (extension["mode"], extension.get("filter"))
+            data = np.asarray(
+                meshopt.decode_gltf_buffer(coded, extension["count"], extension["byteStride"], *kind)
+            ).tobytes()
+        view.update(buffer=0, byteOffset=place)
+        blocks.append(data + bytes(-len(data) % 4))
+        place += len(blocks[-1])
+    return document, b"".join(blocks)
+
+
+def triangles_of(document: dict[str, Any], binary: bytes, part: dict[str, Any]) -> NDArray[np.float64]:
+    """(T, 3, …) position, normal and texture coordinate at each corner, in an order of their own."""
+    columns = []
+    for name in ("POSITION", "NORMAL", "TEXCOORD_0"):
+        values = read_accessor(document, binary, part["attributes"][name]).astype(np.float64)
+        columns.append(values[:, : 2 if name == "TEXCOORD_0" else 3])
+    indices = read_accessor(document, binary, part["indices"]).reshape(-1, 3)
+    table = np.concatenate(columns, axis=1)[indices].tolist()
+    return np.array(sorted(min((a, b, c), (b, c, a), (c, a, b)) for a, b, c in table))
+
+
+@pytest.mark.parametrize("quantize", [False, True])
+def test_a_scene_comes_back(tmp_path: Path, quantize: bool) -> None:
+    texture = np.zeros((4, 4, 3), np.uint8)
+    plane = grid_mesh(25, 30, PBRMaterial("m", texture))
+    scene = Scene(
+        "s",
+        (
+            Node("a", (3.0, 0.0, 0.0), Model("a", (plane,))),
+            Node(
+                "b",
+                model=Model("b", (dataclasses.replace(plane, texcoords=plane.texcoords * np.float32(3)),)),
+            ),
+        ),
+    )
+    write_glb(scene, tmp_path / "plain.glb", ExportOptions(quantize=quantize))
+    write_glb(scene, tmp_path / "packed.glb", ExportOptions(quantize=quantize, compression="meshopt"))
+    assert (tmp_path / "packed.glb").stat().st_size < 0.4 * (tmp_path / "plain.glb").stat().st_size
+    packed, plain = unpacked(tmp_path / "packed.glb"), read_glb(tmp_path / "plain.glb")
+    assert packed[0]["buffers"][1]["extensions"] == {"EXT_meshopt_compression": {"fallback": True}}
+    assert "uri" not in packed[0]["buffers"][1]
+    assert "EXT_meshopt_compression" in packed[0]["extensionsRequired"]
+    for one, other in zip(packed[0]["meshes"], plain[0]["meshes"], strict=True):
+        found = triangles_of(*packed, one["primitives"][0])
+        expected = triangles_of(*plain, other["primitives"][0])
+        if quantize:
+            assert np.array_equal(found[..., :3], expected[..., :3])
+            np.testing.assert_allclose(found, expected, atol=1.01)  # steps of bytes and of 1/8192
+        else:
+            assert np.array_equal(found, expected)
+
+
+def test_same_scene_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.glb", "b.glb"):
+        write_glb(example_scene(), tmp_path / name, ExportOptions(quantize=True, compression="meshopt"))
+    assert (tmp_path / "a.glb").read_bytes() == (tmp_path / "b.glb").read_bytes()
