@@ -9,10 +9,9 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Literal
 
 import numpy as np
@@ -233,10 +232,7 @@ def modern_form(role: Role, options: ExportOptions) -> Form | None:
 
 
 def _ktx2(source: ImageSource, pixels: NDArray[np.uint8]) -> bytes:
-    try:
-        encode: Callable[..., bytes] = import_module("worldgen.export.ktx2").encode_ktx2
-    except ImportError as error:
-        raise ExportError(f"image_format 'ktx2' needs the KTX2 encoder: {error}") from error
+
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     elif pixels.shape[2] == 2:
@@ -244,8 +240,8 @@ def _ktx2(source: ImageSource, pixels: NDArray[np.uint8]) -> bytes:
     # Only base color is sRGB: glTF wants the linear transfer function of all others.
     # ETC1S moves all channels together, which turns normals too far; UASTC takes eight times its bytes.
     normal = source.role == "normal"
-    mode = "uastc" if normal else "etc1s"
-    return encode(pixels, srgb=source.role == "base_color", normal=normal, mode=mode)
+    srgb = source.role == "base_color"
+    return encode_ktx2(pixels, srgb=srgb, normal=normal, mode="uastc" if normal else "etc1s")
 
 
 def _jpeg_segment(xmp: bytes) -> bytes:
