@@ -150,7 +150,7 @@ class PrimitiveTable:
         stored = quantized_vectors if quantize else np.asarray
         filtered = None
         if quantize and self._compression == "meshopt":
-            from worldgen.export.meshopt import octahedral
+            from worldgen.export.meshopt_filters import octahedral
 
             filtered = ("OCTAHEDRAL", octahedral(mesh.normals))
         attributes["NORMAL"] = binary.vertices(
@@ -180,7 +180,7 @@ class PrimitiveTable:
         """Plan texture coordinates or velocities; compressed floats are rounded to 1/4096."""
         filtered = None
         if self._quantize and self._compression == "meshopt" and array.dtype == np.float32:
-            from worldgen.export.meshopt import exponential
+            from worldgen.export.meshopt_filters import exponential
 
             filtered = exponential(array)
         return self._binary.vertices(

@@ -12,13 +12,8 @@ from export_examples import example_scene, grid_mesh, read_accessor, read_glb
 from numpy.typing import NDArray
 
 from worldgen.export.gltf import write_glb
-from worldgen.export.meshopt import (
-    encode_attributes,
-    encode_indices,
-    encode_triangles,
-    exponential,
-    octahedral,
-)
+from worldgen.export.meshopt import encode_attributes, encode_indices, encode_triangles
+from worldgen.export.meshopt_filters import exponential, octahedral
 from worldgen.export.options import ExportOptions
 from worldgen.export.vertex_cache import triangle_order, vertex_order
 from worldgen.materials import PBRMaterial
