@@ -232,6 +232,7 @@ def modern_form(role: Role, options: ExportOptions) -> Form | None:
 
 
 def _ktx2(source: ImageSource, pixels: NDArray[np.uint8]) -> bytes:
+    from worldgen.export.ktx2 import encode_ktx2  # loads numba
 
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
