@@ -35,6 +35,7 @@ from worldgen.errors import ExportError
 from worldgen.export.files import write_atomic
 from worldgen.export.gltf import write_glb
 from worldgen.export.options import ExportOptions
+from worldgen.export.quantization import scene_step
 from worldgen.export.tile_tree import (
     Bounds,
     TerrainTile,
@@ -93,6 +94,11 @@ def write_tiles(
     sea = sea_node(world.heightmap, world.hydrology, world.config.climate.temperature, world.config.seed)
     options = options or ExportOptions()
     # A node for each tree of a forest is what tiles are not for.
+    if (
+        options.quantize and options.grid_step is None
+    ):  # tiles meet only on one grid; coarse ones stay float32
+        leaves = Scene("leaves", tuple(chunk.node() for chunk in world.chunks))
+        options = replace(options, grid_step=scene_step(leaves))
     options = replace(
         options, cell_size=None, objects="merged" if options.objects == "nodes" else options.objects
     )
