@@ -32,6 +32,8 @@ from worldgen.export.vector_quantisation import split_into
 
 Integers = NDArray[np.int64]
 
+HISTORY_BITS = 7.0  # what a selector of the history costs, measured on ground
+
 
 @dataclass(frozen=True, eq=False)
 class Plane:
@@ -92,16 +94,10 @@ def encode_planes(planes: Sequence[Plane], effort: Effort) -> Encoding:
 
     selectors, chosen = _selector_codebook(blocks, endpoints, labels, effort)
     endpoints = fit_to_selectors(blocks, selectors[chosen], labels, endpoints)
-    bits = _bits_of(chosen, len(selectors))
-    symbols = np.empty(len(blocks), np.int64)
-    past = np.full(HISTORY, 7.0)
-    for _ in range(2):
-        place_selectors(
-            blocks, shapes, endpoints, labels, selectors, bits * effort.price, past * effort.price, symbols
-        )
-        every = _bits_of(symbols, len(selectors) + HISTORY)
-        bits, past = every[: len(selectors)], every[len(selectors) :]
-    return _split(shapes, endpoints, labels, selectors, symbols)
+    costs = _bits_of(chosen, len(selectors)) * effort.price
+    past = np.full(HISTORY, HISTORY_BITS * effort.price)
+    place_selectors(blocks, shapes, endpoints, labels, selectors, costs, past, chosen)
+    return _split(shapes, endpoints, labels, selectors, chosen)
 
 
 def _split(

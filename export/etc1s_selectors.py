@@ -55,8 +55,11 @@ def best_selectors(
 
 
 @kernel
-def _row_errors(errors: Integers, rows: NDArray[np.int32]) -> None:
-    """Error of each of the 256 possible rows of selectors, for the four rows of a block."""
+def _row_losses(block: Integers, endpoint: Integers, errors: Integers, rows: NDArray[np.int32]) -> None:
+    """What each of the 256 possible rows of selectors loses against the best, for the rows of a block."""
+    _errors(block, endpoint, errors)
+    for i in range(16):
+        errors[i] -= errors[i].min()
     for y in range(4):
         for right in range(16):
             high = errors[4 * y + 2, right & 3] + errors[4 * y + 3, right >> 2]
@@ -65,30 +68,50 @@ def _row_errors(errors: Integers, rows: NDArray[np.int32]) -> None:
 
 
 @kernel
-def _pack_rows(selectors: Integers) -> NDArray[np.uint8]:
-    packed = np.zeros((len(selectors), 4), np.uint8)
-    for entry in range(len(selectors)):
+def _sorted_rows(selectors: Integers) -> tuple[Integers, NDArray[np.uint8], Integers]:
+    """Entries as four rows of 8 bits, sorted by the first: their numbers, rows, and where the next run is."""
+    count = len(selectors)
+    packed = np.zeros((count, 4), np.uint8)
+    for entry in range(count):
         for i in range(16):
             packed[entry, i >> 2] |= np.uint8(selectors[entry, i] << (2 * (i & 3)))
-    return packed
+    order = np.argsort(packed[:, 0], kind="mergesort")
+    packed = packed[order]
+    following = np.full(count, count)
+    for place in range(count - 2, -1, -1):
+        alike = packed[place, 0] == packed[place + 1, 0]
+        following[place] = following[place + 1] if alike else place + 1
+    return order, packed, following
 
 
 @kernel
-def _search_selectors(
+def _search(
     rows: NDArray[np.int32],
     packed: NDArray[np.uint8],
+    following: Integers,
     costs: NDArray[np.float64],
-    chosen: int,
+    least: float,
     best: float,
 ) -> tuple[int, float]:
-    for entry in range(len(packed)):
-        half = rows[0, packed[entry, 0]] + rows[1, packed[entry, 1]] + costs[entry]
-        if half >= best:
+    """Return the place of the entry of least loss and cost, -1 if none is below ``best``.
+
+    Parameters
+    ----------
+    least : the lowest cost.
+    """
+    place, found = 0, -1
+    while place < len(packed):
+        first = rows[0, packed[place, 0]] + least
+        if first >= best:
+            place = following[place]
             continue
-        total = half + rows[2, packed[entry, 2]] + rows[3, packed[entry, 3]]
-        if total < best:
-            chosen, best = entry, total
-    return chosen, best
+        half = first + (costs[place] - least) + rows[1, packed[place, 1]]
+        if half < best:
+            total = half + rows[2, packed[place, 2]] + rows[3, packed[place, 3]]
+            if total < best:
+                found, best = place, total
+        place += 1
+    return found, best
 
 
 @kernel
@@ -100,16 +123,21 @@ def nearest_selectors(
     costs: NDArray[np.float64],
     chosen: Integers,
 ) -> None:
-    packed = _pack_rows(selectors)
+    """Give each block the entry of least error and cost."""
+    order, packed, following = _sorted_rows(selectors)
+    place_of = np.argsort(order)
+    sorted_costs = costs[order]
+    least = costs.min()
     errors, rows = np.empty((16, 4), np.int64), np.empty((4, 256), np.int32)
     for index in range(len(blocks)):
-        _errors(blocks[index], endpoints[labels[index]], errors)
-        _row_errors(errors, rows)
-        mine = chosen[index]
-        best = costs[mine]
+        _row_losses(blocks[index], endpoints[labels[index]], errors, rows)
+        mine = place_of[chosen[index]]
+        best = sorted_costs[mine]
         for y in range(4):
             best += rows[y, packed[mine, y]]
-        chosen[index] = _search_selectors(rows, packed, costs, mine, best)[0]
+        place, best = _search(rows, packed, following, sorted_costs, least, best)
+        if place >= 0:
+            chosen[index] = order[place]
 
 
 @kernel
@@ -123,36 +151,48 @@ def place_selectors(
     past_costs: NDArray[np.float64],
     symbols: Integers,
 ) -> None:
-    """Choose selectors in the order of the stream, with its history: an approximate move to front."""
+    """Choose selectors in the order of the stream, with its history: an approximate move to front.
+
+    Parameters
+    ----------
+    symbols : in, an entry for each block, where the search begins; out, symbols of the stream.
+    """
     count = len(selectors)
-    packed = _pack_rows(selectors)
+    order, packed, following = _sorted_rows(selectors)
+    place_of = np.argsort(order)
+    sorted_costs = costs[order]
+    least = costs.min()
     errors, rows = np.empty((16, 4), np.int64), np.empty((4, 256), np.int32)
     first = 0
     for shape in range(len(shapes)):
-        past = np.full(HISTORY, -1)
+        past = np.full(HISTORY, -1)  # places in the sorted rows
         rover = HISTORY // 2
         for index in range(first, first + shapes[shape, 0] * shapes[shape, 1]):
-            _errors(blocks[index], endpoints[labels[index]], errors)
-            _row_errors(errors, rows)
-            chosen, best = -1, 1e30
+            _row_losses(blocks[index], endpoints[labels[index]], errors, rows)
+            remembered, entry = -1, place_of[symbols[index]]
+            best = sorted_costs[entry]
+            for y in range(4):
+                best += rows[y, packed[entry, y]]
             for place in range(HISTORY):
-                entry = past[place]
-                if entry >= 0:
+                other = past[place]
+                if other >= 0:
                     total = past_costs[place]
                     for y in range(4):
-                        total += rows[y, packed[entry, y]]
+                        total += rows[y, packed[other, y]]
                     if total < best:
-                        chosen, best = count + place, total
-            chosen, best = _search_selectors(rows, packed, costs, chosen, best)
-            symbols[index] = chosen
-            if chosen < count:
-                past[rover] = chosen
+                        remembered, best = place, total
+            better, best = _search(rows, packed, following, sorted_costs, least, best)
+            if better >= 0:
+                remembered, entry = -1, better
+            if remembered < 0:
+                symbols[index] = order[entry]
+                past[rover] = entry
                 rover += 1
                 if rover == HISTORY:
                     rover = HISTORY // 2
             else:
-                place = chosen - count
-                past[place // 2], past[place] = past[place], past[place // 2]
+                symbols[index] = count + remembered
+                past[remembered // 2], past[remembered] = past[remembered], past[remembered // 2]
         first += shapes[shape, 0] * shapes[shape, 1]
 
 

@@ -86,8 +86,8 @@ def _effort(quality: int, texels: int) -> etc1s.Effort:
     share = 2 ** ((quality - 60) / 20)
     return etc1s.Effort(
         price=60 * 2 ** ((60 - quality) / 12),
-        endpoints=int(np.clip(8 * share * blocks**0.5, 16, 8000)),
-        selectors=int(np.clip(16 * share * blocks**0.5, 16, 8000)),
+        endpoints=int(np.clip(8 * share * blocks**0.5, 16, 2048)),
+        selectors=int(np.clip(16 * share * blocks**0.5, 16, 4096)),
     )
 
 
