@@ -32,7 +32,9 @@ from worldgen.export.vector_quantisation import split_into
 
 Integers = NDArray[np.int64]
 
-HISTORY_BITS = 7.0  # what a selector of the history costs, measured on ground
+# What a selector of the history is taken to cost. On rock and grass 6 to 9 differ by 3 % in bytes at most,
+# with the error to match.
+HISTORY_BITS = 7.0
 
 
 @dataclass(frozen=True, eq=False)
