@@ -17,7 +17,7 @@ MODIFIERS = np.array(
     [[2, 8], [5, 17], [9, 29], [13, 42], [18, 60], [24, 80], [33, 106], [47, 183]], dtype=np.int64
 )
 SHIFTS = np.stack([-MODIFIERS[:, 1], -MODIFIERS[:, 0], MODIFIERS[:, 0], MODIFIERS[:, 1]], axis=1)
-PREDICTION_BITS = 1.6  # what telling a neighbour's endpoint from a new one costs a block, measured
+PREDICTION_BITS = 1.6  # what telling a neighbour's endpoint from a new one costs a block; 1.7 on rock
 
 
 @kernel
@@ -27,17 +27,43 @@ def fives(value: float) -> int:
 
 
 @kernel
-def _spread_error(lumas: Integers, grey: int, small: int, large: int) -> int:
-    """Change of a block's squared error by modifiers, each texel with its best one; values are not clamped.
+def _reach(colour: Integers, table: int, reach: Integers) -> None:
+    """Set what each selector adds to a colour, (4, 2): summed over channels, and thrice its squares.
 
-    A modifier m changes the error of three channels, summed to the difference d, by 3 m m - 2 m d.
+    Sums are of clamped channels. Alpha's outlines need that: they go from 0 to 255 within a block.
+    """
+    for selector in range(4):
+        reach[selector] = 0
+        for channel in range(3):
+            value = min(max(colour[channel] + SHIFTS[table, selector], 0), 255)
+            reach[selector, 0] += value - colour[channel]
+            reach[selector, 1] += 3 * (value - colour[channel]) ** 2
+
+
+@kernel
+def _spread_error(lumas: Integers, grey: int, reach: Integers) -> int:
+    """Change of a block's squared error by modifiers, each texel with its best one.
+
+    Where a modifier adds m to each channel and the texel is off by d, summed over channels, it changes the
+    error by 3 m m - 2 m d. Where it is clamped in some channels only, m is their mean.
     """
     total = 0
-    near, far = 3 * small * small, 3 * large * large
     for i in range(16):
-        distance = abs(lumas[i] - grey)
-        total += min(near - 2 * small * distance, far - 2 * large * distance)
-    return total
+        twice = 2 * (lumas[i] - grey)
+        lower = min(reach[0, 1] - twice * reach[0, 0], reach[1, 1] - twice * reach[1, 0])
+        upper = min(reach[2, 1] - twice * reach[2, 0], reach[3, 1] - twice * reach[3, 0])
+        total += min(lower, upper)
+    return total // 3
+
+
+@kernel
+def _best_selector(away: int, reach: Integers) -> int:
+    best = 0
+    for selector in range(1, 4):
+        change = reach[selector, 1] - reach[best, 1] - 2 * away * (reach[selector, 0] - reach[best, 0])
+        if change < 0:
+            best = selector
+    return best
 
 
 @kernel
@@ -62,29 +88,29 @@ def _sums(block: Integers, sums: Integers) -> int:
 
 @kernel
 def fit_alone(blocks: Integers, lumas: Integers) -> Integers:
+    """Return the endpoint of each block that would suit it best if it were alone."""
     fitted = np.empty((len(blocks), 4), np.int64)
     sums, colour, trial = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
+    reach = np.empty((4, 2), np.int64)
     for index in range(len(blocks)):
         squares = _sums(blocks[index], sums)
         best = 1 << 60
         for table in range(8):
-            small, large = MODIFIERS[table]
             shift = 0
             for _ in range(2):
                 for channel in range(3):
-                    trial[channel] = fives((sums[channel] - shift) / 16)
+                    trial[channel] = fives((sums[channel] - shift / 3) / 16)
                     colour[channel] = (trial[channel] << 3) | (trial[channel] >> 2)
                 grey = colour.sum()
-                error = _flat_error(sums, squares, colour) + _spread_error(lumas[index], grey, small, large)
+                _reach(colour, table, reach)
+                error = _flat_error(sums, squares, colour) + _spread_error(lumas[index], grey, reach)
                 if error < best:
                     best = error
                     fitted[index, :3] = trial
                     fitted[index, 3] = table
                 shift = 0
                 for i in range(16):
-                    d = lumas[index, i] - grey
-                    size = large if 2 * abs(d) > 3 * (small + large) else small
-                    shift += size if d >= 0 else -size
+                    shift += reach[_best_selector(lumas[index, i] - grey, reach), 0]
     return fitted
 
 
@@ -92,33 +118,32 @@ def fit_alone(blocks: Integers, lumas: Integers) -> Integers:
 def improve_endpoints(blocks: Integers, lumas: Integers, endpoints: Integers, labels: Integers) -> None:
     """Set each endpoint to the best table, then colour, for its blocks with selectors of their own."""
     count = len(endpoints)
+    colours = _colours(endpoints)
+    reaches = np.empty((count, 8, 4, 2), np.int64)
+    for label in range(count):
+        for table in range(8):
+            _reach(colours[label], table, reaches[label, table])
     by_table = np.zeros((count, 8), np.int64)
     for index in range(len(blocks)):
         label = labels[index]
-        grey = 0
-        for channel in range(3):
-            grey += (endpoints[label, channel] << 3) | (endpoints[label, channel] >> 2)
+        grey = colours[label].sum()
         for table in range(8):
-            by_table[label, table] += _spread_error(
-                lumas[index], grey, MODIFIERS[table, 0], MODIFIERS[table, 1]
-            )
+            by_table[label, table] += _spread_error(lumas[index], grey, reaches[label, table])
     for label in range(count):
         endpoints[label, 3] = np.argmin(by_table[label])
     texels = np.zeros(count, np.int64)
     totals = np.zeros((count, 3), np.int64)
     for index in range(len(blocks)):
         label = labels[index]
-        small, large = MODIFIERS[endpoints[label, 3]]
-        grey = 0
-        for channel in range(3):
-            grey += (endpoints[label, channel] << 3) | (endpoints[label, channel] >> 2)
+        table = endpoints[label, 3]
+        colour = colours[label]
+        grey = colour.sum()
         texels[label] += 16
         for i in range(16):
-            d = lumas[index, i] - grey
-            size = large if 2 * abs(d) > 3 * (small + large) else small
-            shift = size if d >= 0 else -size
+            shift = SHIFTS[table, _best_selector(lumas[index, i] - grey, reaches[label, table])]
             for channel in range(3):
-                totals[label, channel] += blocks[index, i, channel] - shift
+                value = min(max(colour[channel] + shift, 0), 255)
+                totals[label, channel] += blocks[index, i, channel] - (value - colour[channel])
     for label in range(count):
         if texels[label] > 0:
             for channel in range(3):
@@ -141,6 +166,7 @@ def _search(
     squares: int,
     colours: Integers,
     tables: Integers,
+    reaches: Integers,
     costs: NDArray[np.float64],
     turn: int,
     label: int,
@@ -171,7 +197,7 @@ def _search(
         past = max(abs(light - 16 * grey) - 48 * large, 0)
         if coloured + past * past / 48 + cost >= best:
             continue
-        total = flat + _spread_error(lumas, grey, MODIFIERS[tables[other], 0], large) + cost
+        total = flat + _spread_error(lumas, grey, reaches[other]) + cost
         if total < best:
             best, label = total, other
     return label, best
@@ -180,6 +206,7 @@ def _search(
 @kernel
 def place_endpoints(
     blocks: Integers,
+    weights: Integers,
     lumas: Integers,
     shapes: Integers,
     endpoints: Integers,
@@ -189,11 +216,15 @@ def place_endpoints(
 ) -> None:
     """Choose endpoints in the order of the stream, where a neighbour's is cheap and a far one dear."""
     colours, tables = _colours(endpoints), endpoints[:, 3].copy()
-    costs = costs + PREDICTION_BITS * price
+    reaches = np.empty((len(endpoints), 4, 2), np.int64)
+    for label in range(len(endpoints)):
+        _reach(colours[label], tables[label], reaches[label])
     sums = np.empty(3, np.int64)
     first = 0
     for shape in range(len(shapes)):
         rows, columns = shapes[shape]
+        bit = price / weights[first]  # a plane's blocks all weigh the same
+        plane_costs = (costs + PREDICTION_BITS) * bit
         before = 0
         for y in range(rows):
             for x in range(columns):
@@ -204,16 +235,15 @@ def place_endpoints(
                     if (way != 1 and x == 0) or (way != 0 and y == 0):
                         continue
                     other = labels[index - (1, columns, columns + 1)[way]]
-                    small, large = MODIFIERS[tables[other]]
                     error = (
                         _flat_error(sums, squares, colours[other])
-                        + _spread_error(lumas[index], colours[other].sum(), small, large)
-                        + (0.7, 1.6, 2.5)[way] * price
+                        + _spread_error(lumas[index], colours[other].sum(), reaches[other])
+                        + (0.7, 1.6, 2.5)[way] * bit
                     )
                     if error < best:
                         chosen, best = other, error
                 chosen, best = _search(
-                    lumas[index], sums, squares, colours, tables, costs, before, chosen, best
+                    lumas[index], sums, squares, colours, tables, reaches, plane_costs, before, chosen, best
                 )
                 labels[index] = before = chosen
         first += rows * columns
@@ -235,25 +265,31 @@ def fit_to_selectors(
             for channel in range(3):
                 totals[label, selector, channel] += blocks[index, i, channel]
     fitted = endpoints.copy()
+    trial = np.empty(3, np.int64)
     for label in range(count):
         best = 1 << 62
         weight = texels[label].sum()
         for table in range(8):
-            shifts = SHIFTS[table]
-            shift = (texels[label] * shifts).sum()
-            error = 0
-            trial = (0, 0, 0)
-            red = fives((totals[label, :, 0].sum() - shift) / weight)
-            green = fives((totals[label, :, 1].sum() - shift) / weight)
-            blue = fives((totals[label, :, 2].sum() - shift) / weight)
-            trial = (red, green, blue)
-            for channel in range(3):
-                base = (trial[channel] << 3) | (trial[channel] >> 2)
-                for selector in range(4):
-                    value = min(max(base + shifts[selector], 0), 255)
-                    error += value * (texels[label, selector] * value - 2 * totals[label, selector, channel])
-            if error < best:
-                best = error
-                fitted[label, 0], fitted[label, 1], fitted[label, 2] = trial
-                fitted[label, 3] = table
+            for attempt in range(2):  # the colour as it is, then the mean of what its modifiers leave
+                error = 0
+                for channel in range(3):
+                    five = endpoints[label, channel]
+                    base = (five << 3) | (five >> 2)
+                    if attempt == 1:
+                        rest = 0
+                        for selector in range(4):
+                            shift = min(max(base + SHIFTS[table, selector], 0), 255) - base
+                            rest += totals[label, selector, channel] - texels[label, selector] * shift
+                        five = fives(rest / weight)
+                        base = (five << 3) | (five >> 2)
+                    trial[channel] = five
+                    for selector in range(4):
+                        value = min(max(base + SHIFTS[table, selector], 0), 255)
+                        error += value * (
+                            texels[label, selector] * value - 2 * totals[label, selector, channel]
+                        )
+                if error < best:
+                    best = error
+                    fitted[label, :3] = trial
+                    fitted[label, 3] = table
     return fitted

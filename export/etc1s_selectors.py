@@ -39,14 +39,19 @@ def ideal_selectors(blocks: Integers, endpoints: Integers, labels: Integers) -> 
 
 @kernel
 def best_selectors(
-    blocks: Integers, endpoints: Integers, labels: Integers, chosen: Integers, count: int
+    blocks: Integers,
+    weights: Integers,
+    endpoints: Integers,
+    labels: Integers,
+    chosen: Integers,
+    count: int,
 ) -> Integers:
     """Of each cluster the selectors of least error, texel by texel."""
     totals = np.zeros((count, 16, 4), np.int64)
     errors = np.empty((16, 4), np.int64)
     for index in range(len(blocks)):
         _errors(blocks[index], endpoints[labels[index]], errors)
-        totals[chosen[index]] += errors
+        totals[chosen[index]] += errors * weights[index]
     best = np.empty((count, 16), np.int64)
     for entry in range(count):
         for i in range(16):
@@ -55,11 +60,13 @@ def best_selectors(
 
 
 @kernel
-def _row_losses(block: Integers, endpoint: Integers, errors: Integers, rows: NDArray[np.int32]) -> None:
+def _row_losses(
+    block: Integers, endpoint: Integers, weight: int, errors: Integers, rows: NDArray[np.int32]
+) -> None:
     """What each of the 256 possible rows of selectors loses against the best, for the rows of a block."""
     _errors(block, endpoint, errors)
     for i in range(16):
-        errors[i] -= errors[i].min()
+        errors[i] = (errors[i] - errors[i].min()) * weight
     for y in range(4):
         for right in range(16):
             high = errors[4 * y + 2, right & 3] + errors[4 * y + 3, right >> 2]
@@ -117,6 +124,7 @@ def _search(
 @kernel
 def nearest_selectors(
     blocks: Integers,
+    weights: Integers,
     endpoints: Integers,
     labels: Integers,
     selectors: Integers,
@@ -130,7 +138,7 @@ def nearest_selectors(
     least = costs.min()
     errors, rows = np.empty((16, 4), np.int64), np.empty((4, 256), np.int32)
     for index in range(len(blocks)):
-        _row_losses(blocks[index], endpoints[labels[index]], errors, rows)
+        _row_losses(blocks[index], endpoints[labels[index]], weights[index], errors, rows)
         mine = place_of[chosen[index]]
         best = sorted_costs[mine]
         for y in range(4):
@@ -143,6 +151,7 @@ def nearest_selectors(
 @kernel
 def place_selectors(
     blocks: Integers,
+    weights: Integers,
     shapes: Integers,
     endpoints: Integers,
     labels: Integers,
@@ -168,7 +177,7 @@ def place_selectors(
         past = np.full(HISTORY, -1)  # places in the sorted rows
         rover = HISTORY // 2
         for index in range(first, first + shapes[shape, 0] * shapes[shape, 1]):
-            _row_losses(blocks[index], endpoints[labels[index]], errors, rows)
+            _row_losses(blocks[index], endpoints[labels[index]], weights[index], errors, rows)
             remembered, entry = -1, place_of[symbols[index]]
             best = sorted_costs[entry]
             for y in range(4):

@@ -77,7 +77,7 @@ class BitWriter:
 def make_code(counts: NDArray[np.int64], longest: int = LONGEST_CODE) -> Code:
     """Return the shortest prefix code for symbols that occur so often; at least one symbol gets a code.
 
-    Where the tree is too deep, counts are halved until it fits: within a thousandth of the best for ours.
+    Where the tree is too deep, counts are halved until it fits, which is near the best and simple.
     """
     frequencies = np.asarray(counts, np.int64).copy()
     if not frequencies.any():

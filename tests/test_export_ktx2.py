@@ -67,6 +67,15 @@ def test_alpha_is_kept(mode, least):
     assert psnr(level[alpha > 0][:, :3], pixels[alpha > 0][:, :3]) > least
 
 
+def test_a_hard_outline_stays_hard():
+    y, x = np.mgrid[:64, :64]
+    alpha = np.where((y - 32) ** 2 + (x - 32) ** 2 < 600, 255, 0).astype(np.uint8)
+    pixels = np.dstack([ground(64, 64), alpha])
+    (level, *_) = ktx2_reader.pixels(ktx2_reader.read(encode_ktx2(pixels, srgb=True)))
+    assert psnr(level[..., 3], alpha) > 45
+    assert ((level[..., 3] > 127) != (alpha > 127)).mean() < 0.002
+
+
 def test_alpha_of_255_all_over_is_left_out():
     pixels = ground(16, 16)
     opaque = np.dstack([pixels, np.full((16, 16), 255, np.uint8)])
