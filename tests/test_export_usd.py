@@ -139,15 +139,13 @@ def test_a_stage_says_its_units_axes_names_and_kinds(tmp_path: Path) -> None:
 
 
 def test_provenance_is_the_layers(tmp_path: Path) -> None:
-    class Origin:
-        def as_dictionary(self) -> dict[str, Any]:
-            return {"seed": 7, "nets": [{"name": "n"}], "digital_source_type": "http://x/y"}
-
-    scene = example_scene()
-    object.__setattr__(scene, "provenance", Origin())
-    stage = opened(tmp_path, scene)  # a layer lives no longer than its stage
+    origin = Provenance("example", 7, "0" * 64, nets=(Net("terrain", "1" * 64, ("CC0",)),))
+    stage = opened(tmp_path, replace(example_scene(), provenance=origin))  # a layer lives no longer
     data = stage.GetRootLayer().customLayerData["provenance"]
-    assert (data["seed"], data["digital_source_type"]) == (7, "http://x/y")
+    assert data["seed"] == 7
+    assert data["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+    for image in (tmp_path / "textures").iterdir():
+        assert b"trainedAlgorithmicMedia" in image.read_bytes()
 
 
 def test_north_is_minus_z_and_images_stand_upright(tmp_path: Path) -> None:
