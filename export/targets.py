@@ -62,6 +62,10 @@ _ALL = (
         "three.js, Babylon.js and what is built on them: small to load",
         ExportOptions(
             objects="instancing",
+            cell_size=1024.0,
+            maximum_draw_calls=280,
+            maximum_triangles=1_900_000,
+            maximum_texture_bytes=400_000_000,
             image_format="webp",
             image_fallback=False,
             quantize=True,

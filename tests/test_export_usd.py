@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from worldgen.errors import ExportError, MissingExtraError
 from worldgen.export import ExportOptions, export_scene, write_usd
+from worldgen.export.provenance import Net, Provenance
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import Instances, Level, Node, Scene
