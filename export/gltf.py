@@ -272,9 +272,12 @@ class _Document:
         rotations = check_instances(model.name, instances)
         instances = self.primitives.placements(instances, model)
         attributes = {
-            "TRANSLATION": self.binary.vertices(instances.translations, "VEC3"),
+            # Bounds let readers that do not unpack tell where the instances are.
+            "TRANSLATION": self.binary.vertices(instances.translations, "VEC3", bounds=True),
             "ROTATION": self.binary.vertices(rotations, "VEC4"),
-            "SCALE": self.binary.vertices(np.repeat(instances.scales[:, None], 3, axis=1), "VEC3"),
+            "SCALE": self.binary.vertices(
+                np.repeat(instances.scales[:, None], 3, axis=1), "VEC3", bounds=True
+            ),
         }
         self.used.add("EXT_mesh_gpu_instancing")
         self.required.add("EXT_mesh_gpu_instancing")
