@@ -11,16 +11,12 @@ import json
 from pathlib import Path
 
 import worldgen as wg
-from worldgen.export.targets import TARGETS
 
 out = Path("out/engines")
 world = wg.build(wg.WorldConfig(preset="archipelago", seed=7, size=257))
 for name in ("godot", "unity", "unreal"):
-    target = TARGETS[name]
-    world.export(out / name / "islands.glb", options=target.options)
-    for folder, write in target.folders.items():
-        files = write(world, out / name / folder)
-        print(f"{name}: {len(files)} files in {out / name / folder}")
+    files = world.export(out / name, target=name)
+    print(f"{name}: {len(files)} files in {out / name}")
 
 landscape = json.loads((out / "unreal" / "landscape" / "landscape.json").read_text(encoding="utf-8"))
 print("Unreal: scale", ", ".join(f"{value:.4f}" for value in landscape["scale"]))

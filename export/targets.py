@@ -77,8 +77,8 @@ _ALL = (
     Target(
         "vr",
         "headsets and WebXR: within a Quest's budget, no decoder needed",
-        # What a Quest 2 draws at 72 Hz in its browser, with some to spare for the app. Core glTF alone: integers
-        # would make it a third smaller, but assimp, Panda3D and VTK misread them.
+        # What a Quest 2 draws at 72 Hz in its browser, with some to spare for the app. Core glTF alone:
+        # integers would make it a third smaller, but assimp, Panda3D and VTK misread them.
         ExportOptions(
             objects="merged",
             maximum_texture=2048,
