@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from worldgen.adaptive_mesh import Piece, adaptive_triangles
 from worldgen.chunk_merging import merged_chunk
 from worldgen.errors import ExportError
+from worldgen.export.image_preparation import Role, prepared
 from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Mesh, Model
@@ -37,7 +38,7 @@ MIDDLE_SHARE = (
 )
 TERRAIN_CALLS = 0.5  # of the draw calls that are left to terrain and objects
 SMALLEST_TEXTURE = 64
-IMAGES = ("base_color", "normal", "orm")
+IMAGES: tuple[Role, ...] = ("base_color", "normal", "orm")
 
 
 def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
@@ -82,6 +83,26 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
         "player_starts": [{"position": [x, y, z], "yaw_degrees": yaw} for x, y, z, yaw in starts],
     }
     return replace(rest, nodes=(ground, *rest.nodes, shown), extras=extras)
+
+
+def texture_sizes(size: int, count: int, budget: int) -> dict[Role, int]:
+    """Return the texels a side of each image of ground materials that together keep to a number of bytes.
+
+    Occlusion and roughness are halved first, then normals, then colour, which the eye misses most.
+
+    Parameters
+    ----------
+    size : texels a side that there could be.
+    count : of materials.
+    """
+    sizes: dict[Role, int] = {role: size for role in IMAGES}
+    order = ("orm", "normal", "base_color")
+    step = 0
+    while count * sum(side * side for side in sizes.values()) * 16 // 3 > budget and size > SMALLEST_TEXTURE:
+        sizes[order[step % len(order)]] //= 2
+        step += 1
+        size = min(sizes.values())
+    return sizes
 
 
 def coarsest(instances: Instances) -> Model:
@@ -216,8 +237,7 @@ def _ground(
     for index, chunk in enumerate(world.chunks):
         members.setdefault((chunk.window.row // side, chunk.window.column // side), []).append(index)
     size = min(world.config.materials.texture_size * side, options.maximum_texture or UNLIMITED)
-    while len(members) * len(IMAGES) * size * size * 4 * 4 // 3 > texture_bytes and size > SMALLEST_TEXTURE:
-        size //= 2
+    sizes = texture_sizes(size, len(members), texture_bytes)
     triangles = {(piece.row // quads, piece.column // quads): piece.triangles for piece in relief}
     nodes = []
     for (row, column), indices in members.items():
@@ -225,12 +245,27 @@ def _ground(
         top, left = min(window.row0 for window in windows), min(window.column0 for window in windows)
         bottom, right = max(window.row1 for window in windows), max(window.column1 for window in windows)
         whole, translation = merged_chunk(
-            world.chunks, world.heightmap, top, bottom, left, right, 1, size, quads=side * quads
+            world.chunks,
+            world.heightmap,
+            top,
+            bottom,
+            left,
+            right,
+            1,
+            sizes["base_color"],
+            quads=side * quads,
         )
         corners = np.concatenate([triangles[window.row, window.column] for window in windows])
         local = (corners // columns - top) * (right - left + 1) + corners % columns - left
         name = f"terrain_{row}_{column}"
-        nodes.append(Node(name, translation=translation, model=Model(name, (_part(whole, local),))))
+        material = whole.material
+        smaller: dict[str, Any] = {
+            role: prepared(image, role, maximum=sizes[role] * max(image.shape[:2]) // sizes["base_color"])
+            for role in IMAGES
+            if (image := getattr(material, role)) is not None
+        }
+        mesh = replace(_part(whole, local), material=replace(material, **smaller))
+        nodes.append(Node(name, translation=translation, model=Model(name, (mesh,))))
     return Node("terrain", children=tuple(nodes))
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import worldgen as wg
 from worldgen.errors import ExportError
-from worldgen.export.fitting import fitted_scene, levels_within
+from worldgen.export.fitting import fitted_scene, levels_within, texture_sizes
 from worldgen.export.options import ExportOptions
 
 
@@ -98,6 +98,14 @@ def test_levels_of_the_first_are_the_finest() -> None:
             assert not (levels < 2).any() or budget - spent < costs.max()
         if (levels > 0).any():
             assert budget - spent < 2 * costs.max() + 0.6 * budget
+
+
+def test_colour_is_the_last_to_lose_texels() -> None:
+    whole = 16 * 3 * 1024**2 * 16 // 3
+    assert set(texture_sizes(1024, 16, whole).values()) == {1024}
+    assert texture_sizes(1024, 16, whole - 1) == {"base_color": 1024, "normal": 1024, "orm": 512}
+    assert texture_sizes(1024, 16, whole * 2 // 3) == {"base_color": 1024, "normal": 512, "orm": 512}
+    assert set(texture_sizes(1024, 16, whole // 4).values()) == {512}
 
 
 def test_a_limit_of_draw_calls_needs_objects_that_are_put_together() -> None:
