@@ -96,7 +96,7 @@ def texture_sizes(size: int, count: int, budget: int) -> dict[Role, int]:
     count : of materials.
     """
     sizes: dict[Role, int] = {role: size for role in IMAGES}
-    order = ("orm", "normal", "base_color")
+    order: tuple[Role, ...] = ("orm", "normal", "base_color")
     step = 0
     while count * sum(side * side for side in sizes.values()) * 16 // 3 > budget and size > SMALLEST_TEXTURE:
         sizes[order[step % len(order)]] //= 2
