@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.export.rotations import rotated
 from worldgen.mesh import Model
 from worldgen.scene import Instances
 
@@ -48,25 +49,3 @@ def merged_cells(
         faces = [indices + np.uint32(end) for (_, indices), end in zip(pieces, ends, strict=False)]
         at = int(row - first[0]), int(column - first[1])
         yield at, np.concatenate([positions for positions, _ in pieces]), np.concatenate(faces)
-
-
-def rotated(points: FloatArray, rotations: FloatArray) -> FloatArray:
-    """Return points turned by quaternions x, y, z, w; both (..., 3) and (..., 4), broadcast together."""
-    axis, w = rotations[..., :3], rotations[..., 3:]
-    twice = 2 * np.cross(axis, points)
-    return np.asarray(points + w * twice + np.cross(axis, twice))
-
-
-def product(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Return the quaternions that turn as ``second`` does and then as ``first``."""
-    a, b = first[..., :3], second[..., :3]
-    s, t = first[..., 3:], second[..., 3:]
-    axis = s * b + t * a + np.cross(a, b)
-    return np.concatenate([axis, s * t - (a * b).sum(axis=-1, keepdims=True)], axis=-1)
-
-
-def turn_from_up(direction: FloatArray) -> FloatArray:
-    """Return the quaternion of the shortest turn from +Y to a direction that does not point down."""
-    x, y, z = direction
-    quaternion = np.array([z, 0.0, -x, 1 + y])
-    return np.asarray(quaternion / np.linalg.norm(quaternion))

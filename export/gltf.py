@@ -26,13 +26,14 @@ from worldgen.export.engine_names import make_names_harmless
 from worldgen.export.files import FileSet
 from worldgen.export.gltf_buffers import BinaryLayout, padding
 from worldgen.export.gltf_materials import MaterialTable
-from worldgen.export.gltf_nodes import check_instances, light_rotation, placement_nodes
+from worldgen.export.gltf_nodes import light_rotation, placement_nodes
 from worldgen.export.gltf_physics import add_physics
 from worldgen.export.gltf_primitives import PrimitiveTable
 from worldgen.export.grouping import arranged
 from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.limits import SIZE_LIMIT, check_length, check_scene
 from worldgen.export.options import ExportOptions
+from worldgen.export.rotations import unit_rotations
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import DirectionalLight, Instances, Node, Scene
 
@@ -269,7 +270,7 @@ class _Document:
         mesh = self._add_model(model)
         if mesh is None:
             return {}
-        rotations = check_instances(model.name, instances)
+        rotations = unit_rotations(model.name, instances)
         instances = self.primitives.placements(instances, model)
         attributes = {
             # Bounds let readers that do not unpack tell where the instances are.

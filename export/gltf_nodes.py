@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.errors import ExportError
+from worldgen.export.rotations import unit_rotations
 from worldgen.scene import Instances
 
 
@@ -30,27 +31,6 @@ def light_rotation(direction: tuple[float, float, float]) -> list[float]:
     return rounded
 
 
-def check_instances(name: str, instances: Instances) -> NDArray[np.float64]:
-    """Return the (N, 4) rotations, xyzw, at unit length.
-
-    Raises
-    ------
-    ExportError : a translation, rotation or scale is not one; the message says how many.
-    """
-    quaternions = instances.rotations.astype(np.float64)
-    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    wrong = ~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0.5))
-    wrong |= ~np.isfinite(instances.translations).all(axis=1)
-    wrong |= ~(np.isfinite(instances.scales) & (instances.scales > 0))
-    if wrong.any():
-        raise ExportError(
-            f"'{name}' has {int(wrong.sum())} instances whose translation is not finite, whose rotation is "
-            "not a unit quaternion, or whose scale is not above 0"
-        )
-    quaternions /= lengths
-    return quaternions
-
-
 def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str, Any]]:
     """Return one node for each instance.
 
@@ -61,7 +41,7 @@ def placement_nodes(name: str, mesh: int, instances: Instances) -> list[dict[str
     ------
     ExportError : a translation, rotation or scale is not one; the message says how many.
     """
-    quaternions = check_instances(name, instances)
+    quaternions = unit_rotations(name, instances)
     translations = _rounded(instances.translations.astype(np.float64), 5)
     rotations = _rounded(quaternions, 7)
     small = float(instances.scales.max()) if len(instances) else 1.0

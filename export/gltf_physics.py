@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.export.collider_shapes import joined, merged_cells, product, rotated, turn_from_up
+from worldgen.export.collider_shapes import joined, merged_cells
 from worldgen.export.engine_names import harmless_name
 from worldgen.export.gltf_buffers import BinaryLayout
 from worldgen.export.options import ExportOptions
+from worldgen.export.rotations import product, rotated, turn_from_up
 from worldgen.scene import Instances, Node, Scene
 
 FloatArray = NDArray[np.float64]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.export.limits import check_length
-from worldgen.export.obj import rotation_matrices
 from worldgen.export.options import ExportOptions
+from worldgen.export.rotations import rotation_matrices
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import Instances, Level, Node, Scene
 

@@ -28,6 +28,7 @@ from worldgen.export.files import FileSet
 from worldgen.export.images import UniqueNames, encode_images, safe_name
 from worldgen.export.mtl import MtlTable
 from worldgen.export.options import ExportOptions
+from worldgen.export.rotations import rotation_matrices
 from worldgen.mesh import Mesh
 from worldgen.scene import Instances, Node, Scene
 
@@ -184,18 +185,6 @@ def _placed(piece: _Piece, vectors: NDArray[np.float32], *, direction: bool) -> 
             turned *= piece.instances.scales[part, None, None]
             turned += (piece.instances.translations[part] + piece.offset)[:, None, :]
         yield turned.reshape(-1, 3)
-
-
-def rotation_matrices(quaternions: NDArray[np.float32]) -> Vectors:
-    """Return (N, 3, 3) rotation matrices of (N, 4) quaternions x, y, z, w of any length."""
-    q = quaternions.astype(np.float64)
-    x, y, z, w = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), 2, 0)
 
 
 def _write_vectors(stream: BinaryIO, keyword: bytes, vectors: Vectors, decimals: int, name: str) -> None:

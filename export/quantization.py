@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.export.rotations import rotated
 from worldgen.mesh import Mesh, Model
 from worldgen.scene import Instances, Node, Scene
 
@@ -59,13 +60,10 @@ class Dequantization:
 
 def fold(instances: Instances, dequantization: Dequantization) -> Instances:
     """Return placements that place the stored positions: T + R (S offset), R, S scale."""
-    quaternions = instances.rotations.astype(np.float64)
-    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    axis, real = np.split(quaternions / np.where(lengths > 0, lengths, 1.0), [3], axis=1)
+    rotations = instances.rotations.astype(np.float64)
+    lengths = np.linalg.norm(rotations, axis=1, keepdims=True)
     scales = instances.scales.astype(np.float64)
-    moved = scales[:, None] * dequantization.offset
-    across = 2 * np.cross(axis, moved)
-    moved = moved + real * across + np.cross(axis, across)
+    moved = rotated(scales[:, None] * dequantization.offset, rotations / np.where(lengths > 0, lengths, 1.0))
     return dataclasses.replace(
         instances,
         translations=(instances.translations + moved).astype(np.float32),

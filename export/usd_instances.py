@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pxr import Gf, Sdf, UsdGeom, Vt
 
-from worldgen.errors import ExportError
-from worldgen.export.obj import rotation_matrices
+from worldgen.export.rotations import rotation_matrices, unit_rotations
 from worldgen.export.usd_guides import write_guides
 from worldgen.export.usd_meshes import MeshWriter
 from worldgen.export.usd_values import PathTable, integers, vectors
@@ -62,7 +61,7 @@ class InstanceWriter:
         steps turn a thing by less than 0.06 degrees.
         """
         prototype = self.prototype(instances, purpose)
-        rotations = unit_quaternions(instances, parent).astype(np.float16)
+        rotations = unit_rotations(parent, instances).astype(np.float16)
         path = self._paths.make(parent, "instances")
         instancer = UsdGeom.PointInstancer.Define(self._stage, path)
         local = self._stage.DefinePrim(f"{path}/{prototype.rpartition('/')[2]}", "Xform")
@@ -78,7 +77,12 @@ class InstanceWriter:
     def plan_prims(self, parent: str, instances: Instances, purpose: Purpose = "visible") -> None:
         """Plan one instanceable prim below ``parent`` for each instance; see `write_prims`."""
         self._planned.append(
-            (parent, self.prototype(instances, purpose), instances, unit_quaternions(instances, parent))
+            (
+                parent,
+                self.prototype(instances, purpose),
+                instances,
+                unit_rotations(parent, instances).astype(np.float32),
+            )
         )
 
     def write_prims(self, layer: Any) -> None:
@@ -112,27 +116,6 @@ class InstanceWriter:
                         prim, "xformOpOrder", Sdf.ValueTypeNames.TokenArray, Sdf.VariabilityUniform
                     )
                     stack.default = order
-
-
-def unit_quaternions(instances: Instances, name: str) -> NDArray[np.float32]:
-    """Return (N, 4) unit quaternions x, y, z, w, the order in memory of USD too.
-
-    Raises
-    ------
-    ExportError : a translation, rotation or scale is not one; the message says how many.
-    """
-    quaternions = instances.rotations.astype(np.float64)
-    lengths = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    wrong = ~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0.5))
-    wrong |= ~np.isfinite(instances.translations).all(axis=1)
-    wrong |= ~(np.isfinite(instances.scales) & (instances.scales > 0))
-    if wrong.any():
-        raise ExportError(
-            f"'{name}' has {int(wrong.sum())} instances whose translation is not finite, whose rotation is "
-            "not a unit quaternion, or whose scale is not above 0"
-        )
-    unit: NDArray[np.float32] = (quaternions / lengths).astype(np.float32)
-    return unit
 
 
 def placed_bounds(instances: Instances, rotations: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from worldgen.errors import ExportError
-from worldgen.export.obj import rotation_matrices, write_obj
+from worldgen.export.obj import write_obj
 from worldgen.export.options import ExportOptions
 from worldgen.materials import PBRMaterial
 from worldgen.mesh import Model
@@ -177,11 +177,6 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="'n' has coordinates"):
         write_obj(Scene("s", (Node("n", model=Model("m", (broken,))),)), tmp_path / "a.obj")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_rotation_matrices_equal_scipys() -> None:
-    quaternions = np.random.default_rng(6).normal(size=(50, 4)).astype(np.float32)
-    assert np.allclose(rotation_matrices(quaternions), Rotation.from_quat(quaternions).as_matrix(), atol=1e-7)
 
 
 def test_texture_transform_is_in_the_coordinates(tmp_path: Path) -> None:

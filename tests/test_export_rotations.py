@@ -1,4 +1,4 @@
-"""Quaternions of colliders, against scipy's."""
+"""worldgen.export.rotations, against scipy's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from export_examples import HALF
 from scipy.spatial.transform import Rotation
 
-from worldgen.export.collider_shapes import product, rotated, turn_from_up
+from worldgen.export.rotations import product, rotated, rotation_matrices, turn_from_up
 
 
 def test_a_turned_quaternion_helper_agrees_with_scipy() -> None:
@@ -26,3 +26,8 @@ def test_products_and_turns_from_up_agree_with_scipy() -> None:
         np.testing.assert_allclose(
             Rotation.from_quat(turn_from_up(np.array(direction))).apply([0, 1, 0]), direction, atol=1e-12
         )
+
+
+def test_rotation_matrices_equal_scipys() -> None:
+    quaternions = np.random.default_rng(6).normal(size=(50, 4)).astype(np.float32)
+    assert np.allclose(rotation_matrices(quaternions), Rotation.from_quat(quaternions).as_matrix(), atol=1e-7)
