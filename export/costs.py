@@ -103,8 +103,8 @@ class Inspection:
     texture_memory_bytes : of the textures in use with mip levels; ``fallback_texture_memory_bytes`` where
         the client takes the fallbacks instead.
     geometry_memory_bytes : vertices, indices and instances after decompression, each stored array once.
-    bounds : (minimum, maximum) corner, world metres, y up: the box around the boxes of all nodes, which is
-        somewhat large where nodes are turned. None where nothing is drawn.
+    bounds : (minimum, maximum) corner, world metres, y up; somewhat large where compressed meshes are turned
+        or instances packed. None where nothing is drawn.
     index_bits : of the widest indices; 0 where there are none.
     levels : what is drawn at each level of detail, where there are more than one.
     parts : branches at the top of the scene. rows : nodes, the most triangles first.

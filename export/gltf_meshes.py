@@ -33,6 +33,7 @@ class MeshFigures:
     high: NDArray[np.float64] = field(default_factory=lambda: np.full(3, -np.inf))
     stored: dict[tuple[Any, ...], int] = field(default_factory=dict)  # bytes on the GPU by accessor
     index_bits: int = 0
+    positions: list[Accessor] = field(default_factory=list)
 
 
 class MeshReader:
@@ -68,6 +69,7 @@ class MeshReader:
             if position.width != 3:
                 raise attributes.wrong("POSITION", "an accessor of type VEC3")
             vertices = position.count
+            mesh.positions.append(position)
             low, high = self._box(position)
             mesh.low, mesh.high = np.minimum(mesh.low, low), np.maximum(mesh.high, high)
         for accessor in accessors:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull, QhullError
 
 from worldgen.errors import InputError
 from worldgen.export.gltf_meshes import MeshFigures
 from worldgen.export.gltf_reading import Accessor, Document
-from worldgen.export.gltf_tree import Tree, box_bounds, transforms
+from worldgen.export.gltf_tree import Tree, box_bounds, outline_bounds, transforms, turns
 
 INSTANCING = "EXT_mesh_gpu_instancing"
 INSTANCES_AT_ONCE = 1 << 16
+MOST_POINTS = 1 << 16  # of a mesh whose outline is looked at; larger ones are ground, which is not turned
 
 
 class Placing:
@@ -28,6 +30,7 @@ class Placing:
 
     def __init__(self, document: Document, tree: Tree, notes: list[str]) -> None:
         self._document, self._tree, self._notes = document, tree, notes
+        self._outlines: dict[int, NDArray[np.float64] | None] = {}
         self.copies: dict[int, int] = {}
         self.boxes: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
@@ -47,10 +50,34 @@ class Placing:
                 self.copies[number] = 1
                 plain.setdefault(id(mesh), (mesh, []))[1].append(number)
         for mesh, numbers in plain.values():
-            low, high = mesh.low, mesh.high
-            if (low <= high).all():
-                lows, highs = box_bounds(self._tree.world[numbers], low, high)
+            if (mesh.low <= mesh.high).all():
+                lows, highs = self._bounds(self._tree.world[numbers], mesh)
                 self.boxes |= dict(zip(numbers, zip(lows, highs, strict=True), strict=True))
+
+    def _bounds(
+        self, matrices: NDArray[np.float64], mesh: MeshFigures
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the (N, 3) corners around a mesh at N places: of its box, or its outline if it is turned."""
+        outline = self._outline(mesh) if turns(matrices) else None
+        if outline is None:
+            return box_bounds(matrices, mesh.low, mesh.high)
+        return outline_bounds(matrices, outline)
+
+    def _outline(self, mesh: MeshFigures) -> NDArray[np.float64] | None:
+        """Return the (P, 3) corners of a mesh's hull; None where it is packed or large."""
+        if id(mesh) not in self._outlines:
+            count = sum(accessor.count for accessor in mesh.positions)
+            points = None
+            if count <= MOST_POINTS and not any(accessor.compressed for accessor in mesh.positions):
+                points = np.concatenate(
+                    [one.scaled(self._document.stored_values(one)) for one in mesh.positions]
+                )
+                try:
+                    points = points[ConvexHull(points).vertices]
+                except (QhullError, ValueError):  # flat, or too few: all of them then
+                    points = np.unique(points, axis=0)
+            self._outlines[id(mesh)] = points
+        return self._outlines[id(mesh)]
 
     def _place_instances(self, number: int, mesh: MeshFigures) -> None:
         node = self._tree.nodes[number]
@@ -82,7 +109,7 @@ class Placing:
                 parts["SCALE"][cut] if "SCALE" in parts else np.ones((rows, 3)),
             )
             with np.errstate(all="ignore"):
-                lows, highs = box_bounds(self._tree.world[number] @ local, mesh.low, mesh.high)
+                lows, highs = self._bounds(self._tree.world[number] @ local, mesh)
             low, high = np.minimum(low, lows.min(axis=0)), np.maximum(high, highs.max(axis=0))
         self.boxes[number] = (low, high)
 

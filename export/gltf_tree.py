@@ -180,6 +180,9 @@ def transforms(translations: Matrices, rotations: Matrices, scales: Matrices) ->
     return matrices
 
 
+POINTS_AT_ONCE = 1 << 20
+
+
 def box_bounds(matrices: Matrices, low: Matrices, high: Matrices) -> tuple[Matrices, Matrices]:
     """Return ((N, 3), (N, 3)): the axis-aligned boxes around one box after each of (N, 4, 4) matrices."""
     centre, half = (low + high) / 2, (high - low) / 2
@@ -187,3 +190,20 @@ def box_bounds(matrices: Matrices, low: Matrices, high: Matrices) -> tuple[Matri
         middle = matrices[:, :3, :3] @ centre + matrices[:, :3, 3]
         reach = np.abs(matrices[:, :3, :3]) @ half
         return middle - reach, middle + reach
+
+
+def outline_bounds(matrices: Matrices, points: Matrices) -> tuple[Matrices, Matrices]:
+    """Return ((N, 3), (N, 3)): the boxes around (P, 3) points after each of (N, 4, 4) matrices."""
+    lows, highs = np.empty((2, len(matrices), 3))
+    step = max(1, POINTS_AT_ONCE // len(points))
+    with np.errstate(all="ignore"):
+        for start in range(0, len(matrices), step):
+            part = slice(start, start + step)
+            placed = points @ matrices[part, :3, :3].transpose(0, 2, 1) + matrices[part, None, :3, 3]
+            lows[part], highs[part] = placed.min(axis=1), placed.max(axis=1)
+    return lows, highs
+
+
+def turns(matrices: Matrices) -> bool:
+    """Whether any of (N, 4, 4) matrices turns an axis off the axes: boxes of boxes are too large then."""
+    return bool((np.count_nonzero(matrices[:, :3, :3], axis=2) > 1).any())

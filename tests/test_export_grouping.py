@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from worldgen.export.gltf import write_glb
 from worldgen.export.grouping import arranged, merged_bytes
+from worldgen.export.inspection import inspect_file
 from worldgen.export.options import ExportOptions
 from worldgen.mesh import Model
 from worldgen.scene import Instances, Level, Node, Scene
@@ -156,3 +157,14 @@ def test_what_is_no_object_stays(tmp_path: Path) -> None:
     assert scene.triangles == example_scene().triangles
     bare = Scene("bare", example_scene().nodes[:1])
     assert arranged(bare, ExportOptions(objects="merged")) is bare
+
+
+@pytest.mark.parametrize("way", ["nodes", "instancing", "merged"])
+def test_inspection_tells_the_exact_box_of_turned_objects(tmp_path: Path, way: str) -> None:
+    write_glb(forest(), tmp_path / "nodes.glb")
+    low, high = trimesh.load_scene(tmp_path / "nodes.glb").bounds
+    write_glb(forest(), tmp_path / "other.glb", ExportOptions(objects=way))  # type: ignore[arg-type]
+    found = inspect_file(tmp_path / "other.glb")
+    assert found.triangles == forest().triangles
+    assert found.bounds is not None
+    np.testing.assert_allclose(found.bounds, [low, high], atol=1e-3)

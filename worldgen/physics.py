@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 STARTS = 4
 # Engines search a navigation mesh triangle by triangle, and Godot 3 holds no more than 65,536. Where there
-# would be more, trunks are left out, which agents can step round by themselves, and then the squares grow:
-# the least radius of an obstacle in metres, and metres of the largest square.
+# would be more, trunks are left out, which agents can step round by themselves, then the squares grow, and
+# then the distance from the ground: the least radius of an obstacle, the largest square and that distance, in
+# metres.
 MOST_TRIANGLES = 64_000
-WAYS = ((0.0, 2.5), (0.75, 2.5), (0.75, 5.0))
+WAYS = ((0.0, 2.5, 0.5), (0.75, 2.5, 0.5), (0.75, 5.0, 0.5), (0.75, 5.0, 1.0), (0.75, 5.0, 2.0))
 # Metres: a sapling whose trunk is thinner bends, a stone that is lower lies underfoot.
 THINNEST, LOWEST = 0.05, 0.2
 
@@ -127,7 +128,7 @@ def ways_of(
     """
     walker = Walker()
     blocked = obstacles(solids, walker.step)[:, :3]
-    for least, resolution in WAYS:
+    for least, resolution, error in WAYS:
         walkable = walkable_ground(
             world.heightmap,
             world.rivers.water,
@@ -135,7 +136,7 @@ def ways_of(
             walker=walker,
             resolution=resolution,
         )
-        mesh = navigation_mesh(walkable, walker=walker)
+        mesh = navigation_mesh(walkable, walker=walker, error=error)
         if mesh.mesh.triangles <= most:
             break
     return walkable, mesh, least
