@@ -55,7 +55,7 @@ _ALL = (
     Target(
         "portable",
         "opens anywhere: core glTF, few draw calls",
-        ExportOptions(objects="auto"),
+        ExportOptions(objects="auto", cell_size=1024.0),
     ),
     Target(
         "web",
