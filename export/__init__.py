@@ -36,6 +36,7 @@ __all__ = [
     "ExportOptions",
     "Target",
     "Writer",
+    "check_extras",
     "check_paths",
     "describe_weights",
     "export_scene",
@@ -101,7 +102,6 @@ def check_paths(paths: Sequence[Path], form: str | None = None, target: str | No
     ------
     ConfigError : the target, the format or a suffix is unknown, where the message lists those that there are;
         a format is named and no path is a folder, or one is a file's.
-    MissingExtraError : a GeoTIFF without rasterio.
     """
     if target is not None:
         target_named(target)
@@ -121,12 +121,35 @@ def check_paths(paths: Sequence[Path], form: str | None = None, target: str | No
     elif not folders:
         names = ", ".join(map(str, paths))
         raise ConfigError(f"format '{form}' is a folder's, and all paths name files: {names}")
-    for path in paths:
-        if path.suffix.lower() == ".tif" and find_spec("rasterio") is None:
-            raise MissingExtraError("rasterio", "geo", f"the GeoTIFF {path.name}")
     for path in folders:
         if path.exists() and not path.is_dir():
             raise ConfigError(f"cannot write {form} to '{path}': there is a file of that name")
+
+
+def check_extras(paths: Sequence[Path], options: ExportOptions) -> None:
+    """Refuse what needs a package that is not installed, before any work is done.
+
+    Raises
+    ------
+    MissingExtraError : it names the package and the extra that brings it.
+    """
+    wanted = [
+        ("rasterio", "rasterio", "geo", f"the GeoTIFF {path.name}")
+        for path in paths
+        if path.suffix.lower() == ".tif"
+    ]
+    wanted += [
+        ("pxr", "usd-core", "usd", path.name)
+        for path in paths
+        if EXPORTERS.get(path.suffix.lower()) is write_usd
+    ]
+    if options.compression == "draco":
+        wanted.append(("DracoPy", "DracoPy", "draco", "compression = 'draco'"))
+    if options.image_format == "ktx2":
+        wanted.append(("zstandard", "zstandard", "ktx", "image_format = 'ktx2'"))
+    for module, package, extra, what in wanted:
+        if find_spec(module) is None:
+            raise MissingExtraError(package, extra, what)
 
 
 def writer_for(path: Path) -> Writer:

@@ -33,9 +33,8 @@ UNLIMITED = 2**62
 SMALLEST_ERROR = 0.01  # of the spacing: the terrain's error where there is room for all
 LARGEST_ERROR = 64.0
 TERRAIN_SHARE = 0.3, 0.7  # of the triangles: at least, even if objects must be left out; and at most
-MIDDLE_SHARE = (
-    0.6  # of the triangles that are to spare then, for the second models; the rest is for the finest
-)
+# Of the triangles that are to spare then: for second models; what is left is for the finest.
+MIDDLE_SHARE = 0.6
 TERRAIN_CALLS = 0.5  # of the draw calls that are left to terrain and objects
 SMALLEST_TEXTURE = 64
 IMAGES: tuple[Role, ...] = ("base_color", "normal", "orm")
@@ -51,6 +50,7 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
     limits = options.maximum_triangles, options.maximum_draw_calls, options.maximum_texture_bytes
     if limits == (None, None, None):
         return world.scene(level, physics=options.colliders is not None)
+    world.check_level(level)
     triangles, draw_calls, texture_bytes = (limit or UNLIMITED for limit in limits)
     scene = world.scene(0, object_level=0, ground=Node("terrain"), physics=options.colliders is not None)
     rest = replace(

@@ -83,6 +83,11 @@ def test_what_cannot_fit_is_refused(small_world: wg.World, limits: dict[str, Any
         fitted_scene(small_world, ExportOptions(objects="merged", **limits))
 
 
+def test_a_level_that_the_world_lacks_is_refused_with_a_budget_too(small_world: wg.World) -> None:
+    with pytest.raises(ExportError, match="no terrain level 3; this world has levels 0 to 2"):
+        fitted_scene(small_world, ExportOptions(maximum_triangles=10**6), 3)
+
+
 def test_levels_of_the_first_are_the_finest() -> None:
     generator = np.random.default_rng(3)
     for _ in range(50):

@@ -5,12 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from export_examples import example_scene
 
 from worldgen.errors import ConfigError, ExportError, MissingExtraError
-from worldgen.export import EXPORTERS, HEIGHTMAP_WRITERS, check_paths, export_scene, writer_for
+from worldgen.export import (
+    EXPORTERS,
+    HEIGHTMAP_WRITERS,
+    ExportOptions,
+    check_extras,
+    check_paths,
+    export_scene,
+    writer_for,
+)
 
 
 @pytest.mark.parametrize("suffix", sorted(EXPORTERS))
@@ -40,10 +49,22 @@ def test_paths_are_checked_before_the_work() -> None:
     assert not EXPORTERS.keys() & HEIGHTMAP_WRITERS.keys()
 
 
-def test_a_geotiff_without_rasterio_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "options", "message"),
+    [
+        ("a.tif", {}, r"a\.tif needs the package 'rasterio'.*worldgen\[geo\]"),
+        ("a.USDZ", {}, r"a\.USDZ needs the package 'usd-core'.*worldgen\[usd\]"),
+        ("a.glb", {"compression": "draco"}, r"compression = 'draco' needs .*worldgen\[draco\]"),
+        ("a.glb", {"image_format": "ktx2"}, r"image_format = 'ktx2' needs .*worldgen\[ktx\]"),
+    ],
+)
+def test_what_is_not_installed_is_said_before_the_work(
+    monkeypatch: pytest.MonkeyPatch, path: str, options: dict[str, Any], message: str
+) -> None:
     monkeypatch.setattr("worldgen.export.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"a\.tif needs the package 'rasterio'.*worldgen\[geo\]"):
-        check_paths([Path("a.glb"), Path("a.tif")])
+    with pytest.raises(MissingExtraError, match=message):
+        check_extras([Path("b.glb"), Path(path)], ExportOptions(**options))
+    check_extras([Path("b.glb"), Path("b.png")], ExportOptions())
 
 
 def test_import_loads_nothing_heavy() -> None:

@@ -101,12 +101,13 @@ def build(
     paths = output or [Path("out/world" if is_folder else "out/world.glb")]
     world_config = _config(config, preset, seed, size, spacing, set_, dem, dem_spacing, dem_scale, dem_offset)
     from worldgen.build import build as build_world
-    from worldgen.export import check_paths
+    from worldgen.export import check_extras, check_paths
     from worldgen.export.targets import target_named, with_options
 
     check_paths(paths, format_, target)
     options = target_named(target or "portable").options_for(world_config.output.image_format)
     options = with_options(options, _assigned(option or []))
+    check_extras(paths, options)
     start = time.perf_counter()
     with progress_bars(quiet or json_) as progress:
         world = build_world(world_config, progress=progress)

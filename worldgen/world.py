@@ -77,10 +77,8 @@ class World:
         ------
         ExportError : the world has no such level, and no other ground is given.
         """
-        levels = self.config.output.terrain_levels
         if ground is None:
-            if not 0 <= level < levels:
-                raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
+            self.check_level(level)
             ground = Node("terrain", children=tuple(chunk.node(level) for chunk in self.chunks))
         finest = level + 1 if object_level is None else object_level
         objects = Node(
@@ -118,6 +116,12 @@ class World:
             "units": "m",
         }
         return Scene(self.config.name, tuple(nodes), extras, self.provenance())
+
+    def check_level(self, level: int) -> None:
+        """Raise an ExportError if the terrain has no such level of detail."""
+        levels = self.config.output.terrain_levels
+        if not 0 <= level < levels:
+            raise ExportError(f"no terrain level {level}; this world has levels 0 to {levels - 1}")
 
     def provenance(self, *, terrain: bool = False) -> Provenance:
         """Return where the world comes from: seed, config, nets and their data, files of the user.
@@ -168,6 +172,7 @@ class World:
         from worldgen.export import (
             FOLDER_WRITERS,
             HEIGHTMAP_WRITERS,
+            check_extras,
             check_paths,
             is_file,
             write_target,
@@ -179,6 +184,7 @@ class World:
         check_paths(places, format, target)
         profile = target_named(target or "portable")
         options = options or profile.options_for(self.config.output.image_format)
+        check_extras(places, options)
         written: dict[Path, list[Path]] = {}  # by the name that a manifest gets
         for index, path in enumerate(places):
             if progress:
