@@ -73,7 +73,33 @@ def bake_chunks(
             materials.append(material)
             if progress:
                 progress(len(materials), len(windows))
+    match_borders(windows, materials)
     return materials
+
+
+def match_borders(windows: Sequence[ChunkWindow], materials: Sequence[PBRMaterial]) -> None:
+    """Give the last texels of neighbouring chunks their mean, in place.
+
+    The border runs between these texels, and each chunk shows its own up to it: close by, where a texel is
+    wider than a step, the step between them is seen as a line.
+    """
+    chunks = {
+        (window.row, window.column): material for window, material in zip(windows, materials, strict=True)
+    }
+    for down, right in ((0, 1), (1, 0)):  # corners are the mean of four after both
+        for (row, column), material in chunks.items():
+            neighbour = chunks.get((row + down, column + right))
+            if neighbour is None:
+                continue
+            for role in ("base_color", "normal", "orm"):
+                ours, theirs = getattr(material, role), getattr(neighbour, role)
+                last, first = (ours[-1], theirs[0]) if down else (ours[:, -1], theirs[:, 0])
+                mean = (last.astype(np.float32) + first) / 2
+                if role == "normal":
+                    vector = mean / np.float32(127.5) - 1
+                    vector /= np.linalg.norm(vector, axis=-1, keepdims=True)
+                    mean = (vector + 1) * np.float32(127.5)
+                last[:] = first[:] = np.rint(mean).astype(np.uint8)
 
 
 def sky_visibility(elevation: FloatArray, spacing: float) -> FloatArray:
