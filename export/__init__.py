@@ -48,6 +48,7 @@ __all__ = [
     "write_geotiff",
     "write_glb",
     "write_gltf",
+    "write_heightmap",
     "write_heightmap_png",
     "write_manifest",
     "write_maps",
@@ -191,6 +192,15 @@ def write_world(world: World, path: Path, options: ExportOptions, level: int = 0
             name = f"{path.stem}_lod{coarser - level}{path.suffix}"
             files += writer(world.scene(coarser), path.with_name(name), options)
     return files
+
+
+def write_heightmap(world: World, path: Path, options: ExportOptions) -> list[Path]:
+    """Write a world's heights to one file, whose suffix says how."""
+    suffix = path.suffix.lower()
+    place = {"georeference": options.georeference} if suffix == ".tif" else {}
+    origin = world.provenance(terrain=True)
+    write = HEIGHTMAP_WRITERS[suffix]
+    return write(world.heightmap, path, sea_level=world.config.sea_level, provenance=origin, **place)
 
 
 def export_scene(scene: Scene, path: Path, options: ExportOptions | None = None) -> list[Path]:

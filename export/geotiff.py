@@ -32,6 +32,7 @@ def write_geotiff(
     provenance: Provenance | None = None,
     crs: str | None = None,
     origin: tuple[float, float] = (0.0, 0.0),
+    georeference: tuple[float, float, float] | None = None,
     voids: bool = False,
 ) -> list[Path]:
     """Write one file with deflate compression; return its path in a list.
@@ -42,6 +43,9 @@ def write_geotiff(
     provenance : noted as the tags of software and copyright, and whole as PROVENANCE.
     crs : a projected system in metres, such as ``"EPSG:32632"``; None for local metres.
     origin : (easting, northing) in it of the world's (0, 0), metres.
+    georeference : (longitude, latitude, height) of the world's (0, 0, 0), degrees on WGS 84 and metres; the
+        file is in that place's zone of UTM then, whose north is taken for the world's, and its elevations
+        begin at that height. In place of ``crs`` and ``origin``.
     voids : write the cells that the source had no value for as without data; by default they are ground as
         filled in, which engines need.
 
@@ -53,10 +57,13 @@ def write_geotiff(
     rasterio = _rasterio(path)
     from rasterio.transform import from_origin
 
+    height = 0.0
+    if georeference is not None:
+        crs, origin, height = *utm(georeference[0], georeference[1]), georeference[2]
     grid = heightmap.grid
     west = origin[0] + grid.origin[0] - grid.spacing / 2
     north = origin[1] - grid.origin[1] + grid.spacing / 2
-    elevation = heightmap.elevation
+    elevation = heightmap.elevation + np.float32(height) if height else heightmap.elevation
     if voids:
         elevation = np.where(heightmap.nodata, np.float32(NODATA), elevation)
     tags = {"AREA_OR_POINT": "Point", "UNITS": "metre"}
@@ -86,6 +93,16 @@ def write_geotiff(
     with FileSet() as files:
         files.write(path, data)
     return files.paths
+
+
+def utm(longitude: float, latitude: float) -> tuple[str, tuple[float, float]]:
+    """Return the UTM zone of a place on WGS 84, as ``"EPSG:32632"``, and its (easting, northing) there."""
+    from rasterio.warp import transform
+
+    zone = min(int((longitude + 180) // 6) + 1, 60)
+    crs = f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
+    (easting,), (northing,) = transform("EPSG:4326", crs, [longitude], [latitude])
+    return crs, (float(easting), float(northing))
 
 
 def read_geotiff(path: Path, *, origin: tuple[float, float] = (0.0, 0.0)) -> Heightmap:

@@ -46,6 +46,8 @@ class ExportOptions:
     colliders : how collision meshes, the navigation mesh and player starts are named or marked, None to
         leave them out: ``"godot"`` (-colonly, -navmesh), ``"unreal"`` (UCX_), ``"omi"`` (OMI_physics_shape,
         OMI_physics_body, OMI_spawn_point).
+    georeference : (longitude, latitude, height): degrees on WGS 84 and metres of the world's (0, 0, 0), for
+        3D Tiles and GeoTIFF; None leaves them in metres of their own.
     quality : JPEG quality of base color, occlusion, roughness and metallic, 1 .. 95.
     normal_quality : JPEG quality of normal maps, which are never subsampled, 1 .. 95.
     light_scale : the sun's lux are multiplied by this in glTF. 1 is the specification's unit, and daylight of
@@ -73,6 +75,7 @@ class ExportOptions:
     grid_step: float | None = None
     compression: Literal["meshopt", "draco"] | None = None
     colliders: Literal["godot", "unreal", "omi"] | None = None
+    georeference: tuple[float, float, float] | None = None
     quality: int = 90
     normal_quality: int = 92
     light_scale: float = 3e-5
@@ -98,6 +101,13 @@ class ExportOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ExportError(f"{name} must be at least 1; found {value}")
+        if self.georeference is not None:
+            longitude, latitude, _ = self.georeference
+            if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+                raise ExportError(
+                    "georeference must be (longitude, latitude, height), within 180 and 90 degrees; "
+                    f"found {self.georeference}"
+                )
         if self.maximum_draw_calls is not None and self.objects == "nodes":
             raise ExportError("maximum_draw_calls needs objects = 'merged' or 'instancing'; found 'nodes'")
         if self.grid_step is not None and not (self.grid_step > 0 and frexp(self.grid_step)[0] == 0.5):

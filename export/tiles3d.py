@@ -58,7 +58,6 @@ def write_tiles(
     folder: Path,
     options: ExportOptions | None = None,
     *,
-    georeference: tuple[float, float, float] | None = None,
     texel_weight: float = 8.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
@@ -71,10 +70,8 @@ def write_tiles(
     ----------
     options : of the tiles' files. ``objects`` is "instancing", which takes the fewest bytes and which
         CesiumJS and 3DTilesRendererJS read, or else "merged"; ``cell_size`` says nothing, for a tile is a
-        cell.
-    georeference : (longitude, latitude, height) of the world's middle, degrees and metres above the ellipsoid
-        WGS 84. None writes no transform: the tileset then lies around 0, as three.js wants it; CesiumJS, for
-        which 0 is the middle of the Earth, needs a ``modelMatrix`` or this.
+        cell. Without ``georeference`` the tileset lies around 0, as three.js wants it; CesiumJS, for which 0
+        is the middle of the Earth, needs a ``modelMatrix`` or it.
     texel_weight : metres of geometric error for a metre of texel; see the module. With 8, a client that
         refines at 16 pixels shows no texel larger than 2. With 0 the ground's shape alone decides.
     progress : called with (done, all).
@@ -88,11 +85,11 @@ def write_tiles(
 
     if not 0 <= texel_weight < float("inf"):
         raise ExportError(f"texel_weight must be a number of at least 0; found {texel_weight}")
-    transform = None if georeference is None else east_north_up(*georeference)
+    options = options or ExportOptions()
+    transform = None if options.georeference is None else east_north_up(*options.georeference)
     tree = TileTree(world.heightmap.grid.shape, world.config.output.chunk_quads)
     staging = folder / f"tiles.worldgen-{secrets.token_hex(4)}.part"
     sea = sea_node(world.heightmap, world.hydrology, world.config.climate.temperature, world.config.seed)
-    options = options or ExportOptions()
     # A node for each tree of a forest is what tiles are not for.
     if (
         options.quantize and options.grid_step is None

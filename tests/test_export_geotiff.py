@@ -9,11 +9,12 @@ import pytest
 
 from worldgen.dem import read_dem
 from worldgen.errors import ExportError, InputError
-from worldgen.export.geotiff import NODATA, read_geotiff, write_geotiff
+from worldgen.export.geotiff import NODATA, read_geotiff, utm, write_geotiff
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 
 rasterio = pytest.importorskip("rasterio")
+transform = pytest.importorskip("rasterio.warp").transform
 
 
 def land(spacing: float = 30.0) -> Heightmap:
@@ -77,3 +78,17 @@ def test_what_is_no_geotiff_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"a\.tif"):
         read_geotiff(tmp_path / "a.tif")
+
+
+def test_a_place_on_the_globe_is_in_its_zone(tmp_path: Path) -> None:
+    path = tmp_path / "land.tif"
+    made = land(spacing=10.0)
+    write_geotiff(made, path, georeference=(7.66, 45.98, 120.0))
+    with rasterio.open(path) as source:
+        assert source.crs.to_epsg() == 32632  # 7.66 degrees east lie in zone 32
+        easting, northing = source.xy(0, 0)  # the north-western vertex is at x = -60, z = 12
+        place = transform(source.crs, "EPSG:4326", [easting + 60], [northing + 12])
+        assert np.ravel(place) == pytest.approx([7.66, 45.98], abs=1e-7)
+        np.testing.assert_allclose(source.read(1), made.elevation + 120, atol=1e-3)
+    assert utm(-70.0, -33.0)[0] == "EPSG:32719"
+    assert utm(180.0, 0.0)[0] == "EPSG:32660"

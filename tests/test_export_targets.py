@@ -106,6 +106,7 @@ def test_options_are_set_one_by_one() -> None:
     assert (changed.image_format, changed.cell_size, changed.compression) == ("ktx2", 100.0, None)
     assert changed.quantize
     assert with_options(web, {}) == web
+    assert with_options(web, {"georeference": [7, 46, 0]}).georeference == (7.0, 46.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,7 @@ def test_options_are_set_one_by_one() -> None:
         ({"objects": "heap"}, "option objects: found 'heap'; Input should be 'nodes', 'instancing'"),
         ({"cell_size": "wide"}, "option cell_size: found 'wide'; Input should be a valid number"),
         ({"quality": 200}, r"option quality must be in 1 \.\. 95; found 200"),
+        ({"georeference": [200, 0, 0]}, "georeference must be .* found .200"),
         ({"maximum_triangles": 0}, "maximum_triangles must be at least 1; found 0"),
     ],
 )

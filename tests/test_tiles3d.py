@@ -305,7 +305,8 @@ def write_nothing(scene, path, options):
 def test_a_place_on_the_globe_is_the_roots_transform(made, tmp_path, monkeypatch):
     monkeypatch.setattr("worldgen.export.tiles3d.write_glb", write_nothing)
     counts: list[tuple[int, int]] = []
-    write_tiles(made, tmp_path, georeference=(0.0, 0.0, 10.0), progress=lambda *count: counts.append(count))
+    options = ExportOptions(georeference=(0.0, 0.0, 10.0))
+    write_tiles(made, tmp_path, options, progress=lambda *count: counts.append(count))
     root = json.loads((tmp_path / "tileset.json").read_text())["root"]
     assert root["transform"] == [0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 6378147, 0, 0, 1]
     assert counts == [(number, 22) for number in range(1, 23)]

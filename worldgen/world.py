@@ -175,6 +175,7 @@ class World:
             check_extras,
             check_paths,
             is_file,
+            write_heightmap,
             write_target,
             write_world,
         )
@@ -196,13 +197,8 @@ class World:
                     files = FOLDER_WRITERS[format](self, name, options)
                 else:
                     files = write_target(self, name, profile, options, level)
-            elif write_heightmap := HEIGHTMAP_WRITERS.get(path.suffix.lower()):
-                files = write_heightmap(
-                    self.heightmap,
-                    path,
-                    sea_level=self.config.sea_level,
-                    provenance=self.provenance(terrain=True),
-                )
+            elif path.suffix.lower() in HEIGHTMAP_WRITERS:
+                files = write_heightmap(self, path, options)
             else:
                 files = write_world(self, path, options, level)
             written.setdefault(name, []).extend(files)
