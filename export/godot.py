@@ -19,7 +19,7 @@ import math
 from collections.abc import Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,27 +35,12 @@ from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
 
-if TYPE_CHECKING:
-    from worldgen.world import World
-
 REGION_SIZES = (256, 512, 1024, 2048, 128, 64)  # 256 is Terrain3D's own choice
 _REGIONS = 16  # that lie on each side of the world's origin
 _SPACING = (0.25, 100.0)  # what Terrain3D clamps to
 MATERIALS = 32
 Control = NDArray[np.uint32]
 SCRIPT = "import_terrain.gd"
-
-
-def write_godot_terrain(world: World, folder: Path) -> list[Path]:
-    """Write a world's ground for Terrain3D; return the files, ``terrain.json`` last."""
-    return write_terrain(
-        world.heightmap,
-        world.splat.names,
-        world.splat.weights,
-        folder,
-        surfaces=world.surfaces,
-        provenance=world.provenance(),
-    )
 
 
 def write_terrain(

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from worldgen.errors import ConfigError, ExportError, nearest
-from worldgen.export.godot import write_godot_terrain
+from worldgen.export import godot, unity, unreal
 from worldgen.export.options import ExportOptions
-from worldgen.export.unity import write_unity_terrain
-from worldgen.export.unreal import write_unreal_landscape
 
 if TYPE_CHECKING:
     from worldgen.world import World
@@ -49,6 +47,23 @@ class Target:
         if self.options.image_format != "jpeg":
             return self.options
         return replace(self.options, image_format=image_format)
+
+
+def _ground_of(write: Callable[..., list[Path]]) -> Folder:
+    """Return what writes a world's ground by an engine's writer of heights, weights and materials."""
+
+    def of_world(world: World, folder: Path) -> list[Path]:
+        ground, splat = world.heightmap, world.splat
+        return write(
+            ground,
+            splat.names,
+            splat.weights,
+            folder,
+            surfaces=world.surfaces,
+            provenance=world.provenance(),
+        )
+
+    return of_world
 
 
 _ALL = (
@@ -91,19 +106,19 @@ _ALL = (
         "godot",
         "Godot 4: collision and navigation by name",
         ExportOptions(objects="nodes", colliders="godot"),
-        folders={"landscape": write_godot_terrain},
+        folders={"landscape": _ground_of(godot.write_terrain)},
     ),
     Target(
         "unity",
         "Unity by glTFast",
         ExportOptions(objects="nodes"),
-        folders={"landscape": write_unity_terrain},
+        folders={"landscape": _ground_of(unity.write_terrain)},
     ),
     Target(
         "unreal",
         "Unreal 5: UCX_ collision, normal maps with -Y",
         ExportOptions(objects="nodes", colliders="unreal", normal_y="-"),
-        folders={"landscape": write_unreal_landscape},
+        folders={"landscape": _ground_of(unreal.write_landscape)},
     ),
     Target(
         "blender",

@@ -19,7 +19,7 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,24 +44,9 @@ from worldgen.export.provenance import Provenance
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
 
-if TYPE_CHECKING:
-    from worldgen.world import World
-
 SIZES = tuple(2**power + 1 for power in range(5, 13))
 FULL = LEVELS + 1  # what Unity's importer divides by
 SCRIPT = "ImportWorldgenTerrain.cs"
-
-
-def write_unity_terrain(world: World, folder: Path) -> list[Path]:
-    """Write a world's ground for Unity's terrain; return the files, ``terrain.json`` last."""
-    return write_terrain(
-        world.heightmap,
-        world.splat.names,
-        world.splat.weights,
-        folder,
-        surfaces=world.surfaces,
-        provenance=world.provenance(),
-    )
 
 
 def write_terrain(

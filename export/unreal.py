@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,24 +44,9 @@ from worldgen.export.provenance import Provenance
 from worldgen.heightmap import Heightmap
 from worldgen.materials import Surface
 
-if TYPE_CHECKING:
-    from worldgen.world import World
-
 SIZES = (127, 253, 505, 1009, 2017, 4033, 8129)
 MIDDLE = 32768  # the value that lies at the landscape's location
 _STEPS = 128  # values a centimetre at scale 1; at scale 100 a metre has 128
-
-
-def write_unreal_landscape(world: World, folder: Path) -> list[Path]:
-    """Write a world's ground for Unreal's landscape; return the files, ``landscape.json`` last."""
-    return write_landscape(
-        world.heightmap,
-        world.splat.names,
-        world.splat.weights,
-        folder,
-        surfaces=world.surfaces,
-        provenance=world.provenance(),
-    )
 
 
 def write_landscape(
