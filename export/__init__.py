@@ -109,22 +109,17 @@ def check_paths(paths: Sequence[Path], form: str | None = None, target: str | No
     if form is not None and form not in FOLDER_WRITERS:
         raise ConfigError(f"found format '{form}'; {nearest(form, FOLDER_WRITERS)}")
     folders = [path for path in paths if not is_file(path)]
-    if form is None and target is not None:
-        form = target
+    if form is None:
         for path in folders:
-            if path.suffix:  # a mistyped file is not quietly made a folder
+            if target is None or path.suffix:  # a mistyped file is not quietly made a folder
                 known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
                 raise ConfigError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
-    elif form is None:
-        for path in folders:
-            known = {**EXPORTERS, **HEIGHTMAP_WRITERS}
-            raise ConfigError(f"cannot write '{path}': unknown suffix; {nearest(path.suffix, known)}")
     elif not folders:
         names = ", ".join(map(str, paths))
         raise ConfigError(f"format '{form}' is a folder's, and all paths name files: {names}")
     for path in folders:
         if path.exists() and not path.is_dir():
-            raise ConfigError(f"cannot write {form} to '{path}': there is a file of that name")
+            raise ConfigError(f"cannot write {form or target} to '{path}': there is a file of that name")
 
 
 def check_extras(paths: Sequence[Path], options: ExportOptions) -> None:
@@ -169,24 +164,33 @@ def writer_for(path: Path) -> Writer:
 
 
 def write_target(
-    world: World, folder: Path, target: Target, options: ExportOptions, level: int = 0
+    world: World,
+    folder: Path,
+    target: Target,
+    options: ExportOptions,
+    scene: Callable[[], Scene],
+    level: int = 0,
 ) -> list[Path]:
-    """Write all that an engine or device takes to a folder: the scene, and its own terrain files."""
+    """Write all that an engine or device takes to a folder: the scene, and its own terrain files.
+
+    Parameters
+    ----------
+    scene : gives the scene at that level; it is not asked where the folder's format makes its own.
+    """
     if target.format in FOLDER_WRITERS:
         files = FOLDER_WRITERS[target.format](world, folder, options)
     else:
-        files = write_world(world, folder / f"{world.config.name}{target.format}", options, level)
+        path = folder / f"{world.config.name}{target.format}"
+        files = write_world(world, path, options, scene(), level)
     for name, write in target.folders.items():
         files += write(world, folder / name)
     return files
 
 
-def write_world(world: World, path: Path, options: ExportOptions, level: int = 0) -> list[Path]:
-    """Write a world's scene to one file, or with ``options.level_files`` to one for each level."""
-    from worldgen.export.fitting import fitted_scene  # loads numba
-
+def write_world(world: World, path: Path, options: ExportOptions, scene: Scene, level: int = 0) -> list[Path]:
+    """Write a world's scene at a level to one file, and with ``options.level_files`` each coarser level."""
     writer = writer_for(path)
-    files = writer(fitted_scene(world, options, level), path, options)
+    files = writer(scene, path, options)
     if options.level_files:
         for coarser in range(level + 1, world.config.output.terrain_levels):
             name = f"{path.stem}_lod{coarser - level}{path.suffix}"

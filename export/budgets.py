@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from worldgen.errors import ConfigError, nearest
+from worldgen.export import unity, unreal
 from worldgen.export.costs import Inspection
 
 MB = 1_000_000
@@ -187,14 +188,14 @@ _ALL = (
         "Unity with glTFast",
         extensions=UNITY,
         decoders=DECODED,
-        heightmap_sizes=(33, 65, 129, 257, 513, 1025, 2049, 4097),
+        heightmap_sizes=unity.SIZES,
     ),
     Budget(
         "unreal",
         "Unreal 5's importer",
         extensions=UNREAL,
         names="unreal",
-        heightmap_sizes=(127, 253, 505, 1009, 2017, 4033, 8129),
+        heightmap_sizes=unreal.SIZES,
     ),
 )
 

@@ -8,7 +8,7 @@ textures halved until the memory does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +66,10 @@ def fitted_scene(world: World, options: ExportOptions, level: int = 0) -> Scene:
     starts = world.player_starts()
     shown = Node("objects", children=tuple(within_triangles(objects, left, _eyes(world, starts))))
     calls = draw_calls - sum(len(node.model.primitives) for node in rest.walk() if node.model)
-    calls -= len({id(mesh.material) for mesh in _meshes(replace(rest, nodes=(shown,)))})
-    materials = {
-        id(mesh.material): mesh.material for mesh in _meshes(replace(rest, nodes=(*rest.nodes, shown)))
-    }
-    used = sum(map(material_bytes, materials.values()))
+    of_objects = {id(mesh.material): mesh.material for mesh in _meshes(shown.children)}
+    of_water = {id(mesh.material): mesh.material for mesh in _meshes(rest.walk())}
+    calls -= len(of_objects)
+    used = sum(map(material_bytes, (of_water | of_objects).values()))
     if calls < 1 or used >= texture_bytes:
         raise ExportError(
             f"water and objects alone need {draw_calls - calls} draw calls and {used / 1e6:.0f} MB of "
@@ -216,8 +215,8 @@ def _eyes(world: World, starts: Sequence[Start]) -> NDArray[np.float64]:
     return np.array([[heightmap.grid.x[column], middle, heightmap.grid.z[row]]])
 
 
-def _meshes(scene: Scene) -> Iterator[Mesh]:
-    for node in scene.walk():
+def _meshes(nodes: Iterable[Node]) -> Iterator[Mesh]:
+    for node in nodes:
         for model in (node.model, node.instances.model if node.instances else None):
             yield from model.primitives if model else ()
 

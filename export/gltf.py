@@ -34,7 +34,7 @@ from worldgen.export.images import EncodedImage, encode_images, safe_name
 from worldgen.export.limits import SIZE_LIMIT, check_length, check_scene
 from worldgen.export.options import ExportOptions
 from worldgen.export.rotations import unit_rotations
-from worldgen.mesh import Mesh, Model
+from worldgen.mesh import Model
 from worldgen.scene import DirectionalLight, Instances, Node, Scene
 
 
@@ -97,8 +97,7 @@ class _Document:
 
     Attributes
     ----------
-    extensions : what extensions have to say at the root, by their names.
-    used, required : names of further extensions, beside those of ``extensions`` and ``materials``.
+    used, required : names of extensions, beside those of materials, primitives and physics.
     """
 
     def __init__(self, scene: Scene, options: ExportOptions) -> None:
@@ -109,7 +108,6 @@ class _Document:
         self.materials = MaterialTable(options)
         scene = arranged(scene, options)
         self.primitives = PrimitiveTable(scene, options, self.binary, self.materials)
-        self.extensions: dict[str, Any] = {}
         self.used: set[str] = set()
         self.required: set[str] = set()
         self._nodes: list[dict[str, Any]] = []
@@ -144,7 +142,7 @@ class _Document:
         ExportError : extras or a transform hold a value that JSON lacks.
         """
         asset: dict[str, Any] = {"version": "2.0", "generator": f"worldgen {__version__}"}
-        extensions = {**self.extensions, **self._physics.extensions}
+        extensions = dict(self._physics.extensions)
         if self._lights:
             extensions["KHR_lights_punctual"] = {"lights": self._lights}
         if self.provenance is not None:
@@ -246,14 +244,11 @@ class _Document:
     def _add_model(self, model: Model) -> int | None:
         """Return the mesh of a model, added when it is new; None when it has no triangle."""
         if id(model) not in self._mesh_of_model:
-            primitives = [self._primitive(part, model) for part in model.primitives if part.triangles]
+            primitives = [self.primitives.add(part, model) for part in model.primitives if part.triangles]
             if primitives:
                 self._meshes.append({"name": model.name, "primitives": primitives})
             self._mesh_of_model[id(model)] = len(self._meshes) - 1 if primitives else None
         return self._mesh_of_model[id(model)]
-
-    def _primitive(self, mesh: Mesh, model: Model) -> dict[str, Any]:
-        return self.primitives.add(mesh, model)
 
     def _add_placements(self, name: str, instances: Instances) -> list[int]:
         """Add a node for each instance, which share a mesh."""

@@ -16,7 +16,6 @@ All tile without a seam; row 0 is the top of the tile.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +24,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from worldgen.errors import InputError
 from worldgen.export.files import FileSet
-from worldgen.export.images import PNG_LEVEL, safe_name
+from worldgen.export.images import encode_png, safe_name
 from worldgen.export.provenance import Provenance
 from worldgen.materials import Surface, to_bytes
 
@@ -130,13 +128,7 @@ def read_ground_materials(folder: Path) -> list[dict[str, Any]]:
 
 def png_bytes(image: NDArray[Any], provenance: Provenance | None = None) -> bytes:
     """A PNG of an (H, W) uint8 or uint16, or an (H, W, 3 or 4) uint8 array, which may tell its origin."""
-    buffer = io.BytesIO()
-    text = PngInfo()
-    if provenance is not None:
-        text.add_itxt("XML:com.adobe.xmp", provenance.xmp().decode("utf-8"))
-    pixels = Image.fromarray(np.ascontiguousarray(image))
-    pixels.save(buffer, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
-    return buffer.getvalue()
+    return encode_png(np.ascontiguousarray(image), provenance.xmp() if provenance else b"")
 
 
 def read_png(path: Path) -> NDArray[Any]:

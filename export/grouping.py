@@ -48,15 +48,14 @@ def arranged(scene: Scene, options: ExportOptions) -> Scene:
     Squares grow from ``options.cell_size`` until the scene needs at most ``options.maximum_draw_calls``; one
     square is the most that can be done.
     """
-    way = options.objects
-    if way == "auto" and options.maximum_draw_calls is not None:
-        way = "merged"
-    elif way == "auto":
-        way = "merged" if merged_bytes(scene) <= options.maximum_merged_bytes else "nodes"
+    way, unrolled = options.objects, merged_bytes(scene)
+    if way == "auto":
+        fits = options.maximum_draw_calls is not None or unrolled <= options.maximum_merged_bytes
+        way = "merged" if fits else "nodes"
     if way == "nodes":
         return scene
     if way == "merged":
-        check_length(merged_bytes(scene))  # before it takes memory
+        check_length(unrolled)  # before it takes memory
     bare, placed = without_instances(scene)
     if not placed:
         return scene
@@ -65,7 +64,7 @@ def arranged(scene: Scene, options: ExportOptions) -> Scene:
     for (row, column), middle, parts in in_cells(placed, size):
         name = f"objects_{row}_{column}"
         if way == "merged":
-            children = tuple(_merged_nodes(name, parts))
+            children = tuple(_merged_nodes(name, parts, options.levels))
         else:
             children = tuple(Node(part.name, instances=part.instances) for part in parts)
         cells.append(Node(name, translation=middle, children=children))
@@ -200,11 +199,10 @@ def _cell_size(bare: Scene, placed: Sequence[Placed], merge: bool, options: Expo
     others = sum(len(node.model.primitives) for node in bare.walk() if node.model)
     reach = max(float(np.abs(part.translations[:, [0, 2]]).max()) for part in placed)
     while size <= reach:
-        calls: set[tuple[int, int, int]] = set()
+        calls: set[tuple[int, int, object]] = set()
         for number, part in enumerate(placed):
-            keys = [id(mesh.material) for mesh in part.instances.model.primitives]
-            if not merge:
-                keys = [number * len(keys) + index for index in range(len(keys))]
+            primitives = part.instances.model.primitives
+            keys = [id(mesh.material) if merge else (number, index) for index, mesh in enumerate(primitives)]
             for row, column in np.unique(_cells(part, size), axis=0).tolist():
                 calls.update((row, column, key) for key in keys)
         if others + len(calls) <= limit:
@@ -213,14 +211,16 @@ def _cell_size(bare: Scene, placed: Sequence[Placed], merge: bool, options: Expo
     return None
 
 
-def _merged_nodes(cell: str, parts: Sequence[Placed]) -> Iterator[Node]:
-    """Yield a node for each material, in the order of first use, with its coarser levels."""
+def _merged_nodes(cell: str, parts: Sequence[Placed], levels: bool) -> Iterator[Node]:
+    """Yield a node for each material, in the order of first use, with coarser levels if they are wanted."""
     materials = {}
     for part in parts:
         for mesh in part.instances.model.primitives:
             materials[id(mesh.material)] = mesh.material
-    depth = min(len(part.instances.levels) for part in parts)
+    depth = min(len(part.instances.levels) for part in parts) if levels else 0
+    coverages = [level.coverage for level in parts[0].instances.levels]
     for key, material in materials.items():
+        name = f"{cell}_{material.name}"
         models = []
         for level in range(depth + 1):
             chosen = []
@@ -233,10 +233,6 @@ def _merged_nodes(cell: str, parts: Sequence[Placed]) -> Iterator[Node]:
                 ]
             if not chosen:
                 break
-            models.append(
-                Model(material.name if not level else f"{material.name}_lod{level}", (merged_mesh(chosen),))
-            )
+            models.append(Model(f"{name}_lod{level}" if level else name, (merged_mesh(chosen),)))
         if models:
-            coverages = [level.coverage for level in parts[0].instances.levels]
-            levels = tuple(map(Level, models[1:], coverages))
-            yield Node(models[0].name, model=models[0], levels=levels)
+            yield Node(name, model=models[0], levels=tuple(map(Level, models[1:], coverages)))

@@ -9,7 +9,6 @@ Where the map comes from stands in the PNG as an XMP packet, and in both sidecar
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from worldgen.errors import ExportError, InputError
 from worldgen.export.files import FileSet
+from worldgen.export.images import encode_png
 from worldgen.grid import Grid
 from worldgen.heightmap import Heightmap
 
@@ -76,13 +75,9 @@ def write_heightmap_png(
     provenance : where the map comes from; None says nothing.
     """
     values, scale, offset = quantize(heightmap.elevation, value_range)
-    buffer = io.BytesIO()
-    text = PngInfo()
-    if provenance is not None:
-        text.add_itxt("XML:com.adobe.xmp", provenance.xmp().decode("utf-8"))
-    Image.fromarray(values).save(buffer, "PNG", compress_level=6, pnginfo=text)
+    data = encode_png(values, provenance.xmp() if provenance else b"")
     sidecar = heightmap_sidecar(heightmap, "png16", "big", scale, offset, sea_level, provenance)
-    return _write(path, buffer.getvalue(), sidecar)
+    return _write(path, data, sidecar)
 
 
 def write_r16(

@@ -176,18 +176,14 @@ def encode_image(source: ImageSource, options: ExportOptions, xmp: bytes = b"") 
     pixels = np.ascontiguousarray(pixels)
     if form == "ktx2":
         return EncodedImage(source.name, ".ktx2", "image/ktx2", _ktx2(source, pixels))
+    if form == "png" or (form != "webp" and pixels.shape[2:] in ((2,), (4,))):
+        return EncodedImage(source.name, ".png", "image/png", encode_png(pixels, xmp))
     image = Image.fromarray(pixels)
     buffer = io.BytesIO()
     if form == "webp":
         # `exact` keeps the colours of clear texels, which mipmaps mix into leaves' edges.
         image.save(buffer, "WEBP", quality=options.quality, method=WEBP_METHOD, exact=True, xmp=xmp)
         return EncodedImage(source.name, ".webp", "image/webp", buffer.getvalue())
-    if form == "png" or pixels.shape[2:] in ((2,), (4,)):
-        text = PngInfo()
-        if xmp:
-            text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8"))
-        image.save(buffer, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
-        return EncodedImage(source.name, ".png", "image/png", buffer.getvalue())
     quality = options.normal_quality if source.role == "normal" else options.quality
     subsampling = "4:2:0" if source.role == "base_color" else "4:4:4"
     image.save(
@@ -200,6 +196,16 @@ def encode_image(source: ImageSource, options: ExportOptions, xmp: bytes = b"") 
         extra=_jpeg_segment(xmp),
     )
     return EncodedImage(source.name, ".jpg", "image/jpeg", buffer.getvalue())
+
+
+def encode_png(pixels: NDArray[np.uint8] | NDArray[np.uint16], xmp: bytes = b"") -> bytes:
+    """Return a PNG of (H, W) gray of 8 or 16 bits, or of (H, W, 2 to 4) uint8, with an XMP packet."""
+    buffer = io.BytesIO()
+    text = PngInfo()
+    if xmp:
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8"))
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=PNG_LEVEL, pnginfo=text)
+    return buffer.getvalue()
 
 
 def encode_images(

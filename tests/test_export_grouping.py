@@ -54,6 +54,7 @@ def test_merged_squares_hold_what_stands_in_them(tmp_path: Path) -> None:
     for cell in cells:
         middle = np.array(cell.translation)
         np.testing.assert_array_equal((middle[[0, 2]] - 50) % 100, 0)
+        assert all(child.name.startswith(f"{cell.name}_") for child in cell.children)
         materials = [child.name.removeprefix(f"{cell.name}_") for child in cell.children]
         assert materials in (["bark", "leaf"], ["bark", "leaf"] * 2)  # each of the two models has its own
     assert scene.triangles == forest().triangles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,13 @@ class World:
         profile = target_named(target or "portable")
         options = options or profile.options_for(self.config.output.image_format)
         check_extras(places, options)
+
+        @cache  # one scene for all files
+        def scene() -> Scene:
+            from worldgen.export.fitting import fitted_scene  # loads numba
+
+            return fitted_scene(self, options, level)
+
         written: dict[Path, list[Path]] = {}  # by the name that a manifest gets
         for index, path in enumerate(places):
             if progress:
@@ -196,11 +204,11 @@ class World:
                 if format is not None:
                     files = FOLDER_WRITERS[format](self, name, options)
                 else:
-                    files = write_target(self, name, profile, options, level)
+                    files = write_target(self, name, profile, options, scene, level)
             elif path.suffix.lower() in HEIGHTMAP_WRITERS:
                 files = write_heightmap(self, path, options)
             else:
-                files = write_world(self, path, options, level)
+                files = write_world(self, path, options, scene(), level)
             written.setdefault(name, []).extend(files)
         if progress:
             progress("write", len(places), len(places))
